@@ -1,0 +1,27 @@
+"""Runs a script under the checkout's .venv, whatever Python it was started with (standard library only)."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(verb: str) -> None:
+    """Hand over to ``sqz-hw VERB`` with this script's arguments; never returns."""
+    python = ROOT / ".venv" / "bin" / "python"
+    inside = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
+    if python.exists() and not inside:
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606  the same script, another Python
+    missing = [name for name in ("click", "tensorflow", "hls4ml", "qkeras") if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"error: {Path(sys.argv[0]).name} needs the project's .venv with {', '.join(missing)}, "
+            f"and {sys.executable} has none of it; run 'make venv' first\n"
+        )
+        sys.exit(5)
+    sys.path.insert(0, str(ROOT))
+    from sqz_hw.cli import main
+
+    sys.exit(main([verb, *sys.argv[1:]], program=Path(sys.argv[0]).name))

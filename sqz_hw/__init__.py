@@ -1,0 +1,3 @@
+"""sqz_hw: from a trained SqueezeNet to FPGA hardware that provably computes the same thing."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,69 @@
+"""The console command and how errors reach the user: one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from sqz_hw import __version__
+from sqz_hw.errors import SqzError
+
+VERBS = {
+    "train": "sqz_hw.cli.train",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a verb's module only when it is used: TensorFlow takes seconds."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command object of one verb."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(VERBS[cmd_name]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{VERBS[cmd_name]}.command must be a click command")
+        return command
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="sqz-hw")
+def cli() -> None:
+    """From a trained SqueezeNet to FPGA hardware that provably computes the same thing."""
+
+
+def main(argv: list[str] | None = None, program: str = "sqz-hw") -> int:
+    """Run a verb.
+
+    Returns:
+        0 built and verified; 2 bad usage or input; 3 outputs differ; 4 does not fit;
+        5 a tool is missing or failed; 130 stopped by Ctrl-C.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        result = cli.main(args=argv, prog_name=program, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except SqzError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        click.echo(f"error: {error.format_message()}{hint}", err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Chooses the fixed-point types of a folded float network from its weights and from images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from sqz_hw.fixed_point import FixedPoint
+from sqz_hw.model.architecture import Architecture
+from sqz_hw.model.augmentation import to_float
+from sqz_hw.model.datasets import Images
+from sqz_hw.model.layers import Kind
+from sqz_hw.model.network import Weights, float_network, set_weights
+from sqz_hw.model.quantisation import (
+    INPUT_TYPE,
+    Quantisation,
+    best_activation_type,
+    best_weight_type,
+    bias_type,
+)
+
+SAMPLES_A_LAYER = 200_000
+
+
+def calibrate(
+    arch: Architecture,
+    weights: Weights,
+    images: Images,
+    *,
+    weight_bits: int,
+    bias_bits: int,
+    activation_bits: int,
+    score_bits: int,
+) -> Quantisation:
+    """Types with the least squared error on the weights and on the activations of ``images``.
+
+    Both expand layers of a Fire module share one activation type, so that their
+    concatenation has one grid.
+
+    Args:
+        arch: the architecture.
+        weights: folded float weights.
+        images: uint8, N x S x S x 3; their activations set the ranges.
+        weight_bits, bias_bits, activation_bits: widths.
+        score_bits: width of the last ReLU's output, the class scores' map.
+    """
+    activations = _activation_types(arch, weights, images, activation_bits, score_bits)
+    weight_types = {s.name: best_weight_type(weights[f"{s.name}/kernel"], weight_bits) for s in arch.convolutions}
+    biases = {s.name: bias_type(weights[f"{s.name}/bias"], bias_bits) for s in arch.convolutions}
+    return Quantisation(weight_types, biases, activations, INPUT_TYPE)
+
+
+def _activation_types(
+    arch: Architecture, weights: Weights, images: Images, bits: int, score_bits: int
+) -> dict[str, FixedPoint]:
+    network = float_network(arch, batch_norm=False)
+    set_weights(network, weights)
+    relus = [s for s in arch.layers if s.kind is Kind.RELU]
+    probe = tf.keras.Model(network.input, [network.get_layer(s.safe_name).output for s in relus])
+    samples: dict[str, list[Any]] = {s.name: [] for s in relus}
+    batch = 64
+    for start in range(0, len(images), batch):
+        for spec, values in zip(relus, probe(to_float(images[start : start + batch])), strict=True):
+            flat = values.numpy().ravel()
+            step = max(1, flat.size * -(-len(images) // batch) // SAMPLES_A_LAYER)
+            samples[spec.name].append(flat[::step])
+    groups: dict[str, list[str]] = {}
+    for spec in relus:
+        expand = spec.fire is not None and "relu_expand" in spec.name
+        groups.setdefault(f"{spec.fire}/expand" if expand else spec.name, []).append(spec.name)
+    types = {}
+    for names in groups.values():
+        values = np.concatenate([part for name in names for part in samples[name]])
+        width = score_bits if relus[-1].name in names else bits
+        chosen = best_activation_type(values, width)
+        types.update(dict.fromkeys(names, chosen))
+    return types

@@ -1,0 +1,176 @@
+"""Data sets: CIFAR-10 by Keras's own download, an ``.npz``, or a folder of images.
+
+Images are uint8 N x H x W x 3 RGB, labels int64 N. Nothing is downloaded unless the
+source is the word ``cifar10``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from sqz_hw.errors import DataError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images.
+
+    Attributes:
+        x: uint8, N x H x W x 3, RGB.
+        y: int64, N, or None where nothing is known.
+        source: what to call it in reports (a name, never a path of the machine).
+    """
+
+    x: Images
+    y: Labels | None
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def first(self, count: int) -> Dataset:
+        """The first ``count`` images (all, if there are fewer)."""
+        return Dataset(self.x[:count], None if self.y is None else self.y[:count], self.source)
+
+    def require_classes(self, classes: int) -> None:
+        """Refuse labels that the network has no output for.
+
+        Raises:
+            DataError: a label is not between 0 and ``classes`` - 1.
+        """
+        if self.y is not None and len(self.y) and not 0 <= self.y.min() <= self.y.max() < classes:
+            raise DataError(
+                f"{self.source}: labels must be between 0 and {classes - 1}, not "
+                f"{self.y.min()} to {self.y.max()}; give data of the model's own classes"
+            )
+
+
+def load(source: str, size: int | None, *, train: bool = False, limit: int | None = None) -> Dataset:
+    """Load a data set for a network with ``size`` x ``size`` inputs.
+
+    Args:
+        source: ``cifar10``, a path to an ``.npz`` with x and y, or a folder with a subfolder a class.
+        size: side of the network's input in pixels. Folder images are resized to it (short
+            side, then the centre); an ``.npz`` must have it already. None takes any square
+            images as they are (a folder then needs a size).
+        train: the training split where the source has two (only ``cifar10`` has).
+        limit: read no more than so many images, the first ones (a folder: evenly over classes).
+
+    Raises:
+        DataError: the source is missing, damaged, or of the wrong shape or type.
+    """
+    if source == "cifar10":
+        return _cifar10(size, train, limit)
+    path = Path(source)
+    if path.is_dir():
+        if size is None:
+            raise DataError(f"{path.name} is a folder of images, and they need a size; give --input-size")
+        return _folder(path, size, limit)
+    if not path.exists():
+        raise DataError(
+            f"data must be 'cifar10', an .npz file or a folder of images; there is no {source}; check the path"
+        )
+    return _npz(path, size, limit)
+
+
+def _cifar10(size: int | None, train: bool, limit: int | None) -> Dataset:
+    if size not in (None, 32):
+        raise DataError(f"cifar10 has 32x32 images, the model takes {size}x{size}; give data of that size")
+    import tensorflow as tf
+
+    try:
+        splits = tf.keras.datasets.cifar10.load_data()
+    except Exception as error:  # noqa: BLE001  Keras's download raises no narrower class
+        raise DataError(
+            f"cifar10 could not be had by Keras's download ({type(error).__name__}); put cifar-10-batches-py "
+            "into ~/.keras/datasets, or give an .npz with x and y"
+        ) from error
+    x, y = splits[0 if train else 1]
+    return _checked(x, y, size, f"cifar10 ({'train' if train else 'test'})", limit)
+
+
+def _npz(path: Path, size: int | None, limit: int | None) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if not hasattr(arrays, "files"):
+                raise DataError(f"{path.name} must be an .npz with x and y, not a single array")
+            missing = {"x", "y"} - set(arrays.files)
+            if missing:
+                raise DataError(
+                    f"{path.name} must hold x (uint8, N x H x W x 3) and y (integers), not {sorted(arrays.files)}"
+                )
+            x, y = arrays["x"], arrays["y"]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{path.name} holds pickled objects, which can run code; save plain arrays: "
+                "x as uint8, y as integers"
+            ) from error
+        raise DataError(f"{path.name} is no readable .npz ({error}); write it again with numpy.savez") from error
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path.name} is no readable .npz ({error}); write it again with numpy.savez") from error
+    return _checked(x, y, size, path.name, limit)
+
+
+def _checked(
+    x: npt.NDArray[np.generic], y: npt.NDArray[np.generic], size: int | None, source: str, limit: int | None
+) -> Dataset:
+    if x.dtype != np.uint8:
+        raise DataError(f"{source}: x must be uint8 pixels of 0 to 255, not {x.dtype}; store pixels unscaled")
+    side = size if size is not None else x.shape[1] if x.ndim == 4 else "S"
+    if x.ndim != 4 or x.shape[1:] != (side, side, 3):
+        raise DataError(
+            f"{source}: x must be N x {side} x {side} x 3 (RGB), not {' x '.join(map(str, x.shape)) or 'a scalar'}; "
+            "resize the images or choose a model of that size"
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise DataError(f"{source}: y must be integer labels, not {y.dtype}")
+    labels = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
+    if labels.shape != (len(x),):
+        raise DataError(f"{source}: y must hold one label an image ({len(x)}), not shape {y.shape}")
+    if not len(x):
+        raise DataError(f"{source}: there must be at least one image, not none")
+    stop = len(x) if limit is None else limit
+    return Dataset(np.ascontiguousarray(x[:stop]), labels[:stop].astype(np.int64), source)
+
+
+def _folder(path: Path, size: int, limit: int | None) -> Dataset:
+    classes = sorted(p for p in path.iterdir() if p.is_dir())
+    by_class = [sorted(f for f in c.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES) for c in classes]
+    pairs = [(file, label) for label, files in enumerate(by_class) for file in files]
+    if not pairs:
+        raise DataError(
+            f"{path.name} must hold a subfolder a class with {', '.join(IMAGE_SUFFIXES)} images, "
+            f"not {len(classes)} subfolders without any"
+        )
+    if limit is not None and limit < len(pairs):
+        ranked = sorted((i, label, f) for label, files in enumerate(by_class) for i, f in enumerate(files))
+        pairs = [(f, label) for _, label, f in ranked[:limit]]
+    x = np.stack([_read_image(file, size) for file, _ in pairs])
+    return Dataset(x, np.array([label for _, label in pairs], np.int64), path.name)
+
+
+def _read_image(file: Path, size: int) -> Images:
+    try:
+        with Image.open(file) as image:
+            rgb = image.convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file.name} must be a readable image ({type(error).__name__}); remove or replace it") from error
+    if rgb.size != (size, size):
+        scale = size / min(rgb.size)
+        width, height = (max(size, round(side * scale)) for side in rgb.size)
+        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+        left, top = (width - size) // 2, (height - size) // 2
+        rgb = rgb.crop((left, top, left + size, top + size))
+    return np.asarray(rgb, np.uint8)

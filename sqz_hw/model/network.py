@@ -1,0 +1,162 @@
+"""Keras networks from an architecture: float with batch norm, float folded, and QKeras.
+
+All three take images as float32 N x H x W x 3 (pixel / 256, RGB) and give one score a
+class. Layer names are the architecture's with ``/`` replaced by ``_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from qkeras import QActivation, QConv2D
+
+from sqz_hw.model.architecture import Architecture
+from sqz_hw.model.layers import Kind, LayerSpec
+from sqz_hw.model.quantisation import Quantisation
+from sqz_hw.model.quantizers import activation_quantizer, weight_quantizer
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
+"""`<layer>/kernel` (HWIO) and `<layer>/bias` by architecture layer name."""
+
+BATCH_NORM_EPSILON = 1e-3
+Layer = tf.keras.layers.Layer
+
+
+def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float = 0.0) -> Any:
+    """The float network for training (``batch_norm``) or after folding.
+
+    Args:
+        arch: what to build.
+        batch_norm: normalise after each convolution, which then has no bias of its own.
+        dropout: share of conv10's input dropped while training (the paper uses 0.5).
+
+    Output shape:
+        (N, classes): mean of conv10's map after ReLU, without softmax.
+    """
+
+    def conv(spec: LayerSpec, x: Any) -> Any:
+        x = tf.keras.layers.Conv2D(
+            spec.out_shape[2],
+            spec.kernel,
+            strides=spec.stride,
+            padding="same" if _same(spec) else "valid",
+            use_bias=not batch_norm,
+            kernel_initializer="he_normal",
+            name=spec.safe_name,
+        )(x if _same(spec) else _pad(spec, x))
+        if batch_norm:
+            x = tf.keras.layers.BatchNormalization(
+                epsilon=BATCH_NORM_EPSILON, momentum=0.9, name=f"{spec.safe_name}_bn"
+            )(x)
+        return x
+
+    def relu(spec: LayerSpec, x: Any) -> Any:
+        return tf.keras.layers.ReLU(name=spec.safe_name)(x)
+
+    return _build(arch, conv, relu, dropout)
+
+
+def quantised_network(arch: Architecture, quantisation: Quantisation) -> Any:
+    """The QKeras network whose every tensor lies on the grid of its fixed-point type.
+
+    Same-padding is an explicit ZeroPadding2D, so that each HLS tensor has its counterpart.
+    """
+
+    def conv(spec: LayerSpec, x: Any) -> Any:
+        return QConv2D(
+            spec.out_shape[2],
+            spec.kernel,
+            strides=spec.stride,
+            padding="valid",
+            kernel_quantizer=weight_quantizer(quantisation.weights[spec.name]),
+            bias_quantizer=weight_quantizer(quantisation.biases[spec.name]),
+            name=spec.safe_name,
+        )(_pad(spec, x))
+
+    def relu(spec: LayerSpec, x: Any) -> Any:
+        return QActivation(activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name)(x)
+
+    return _build(arch, conv, relu, 0.0)
+
+
+def set_weights(network: Any, weights: Weights) -> None:
+    """Put kernels and biases into a folded or quantised network."""
+    for key in sorted(weights):
+        if key.endswith("/kernel"):
+            name = key.removesuffix("/kernel")
+            layer = network.get_layer(name.replace("/", "_"))
+            layer.set_weights([weights[key], weights[f"{name}/bias"]])
+
+
+def get_weights(network: Any, arch: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Kernels and biases of a folded or quantised network."""
+    weights = {}
+    for spec in arch.convolutions:
+        kernel, bias = network.get_layer(spec.safe_name).get_weights()
+        weights[f"{spec.name}/kernel"], weights[f"{spec.name}/bias"] = kernel, bias
+    return weights
+
+
+def fold_batch_norm(network: Any, arch: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Kernels and biases with batch norm folded in; zeros of a kernel stay zero.
+
+    y = gamma (Wx - mean) / sqrt(var + eps) + beta, so W' = W gamma / sqrt(var + eps) and
+    b' = beta - mean gamma / sqrt(var + eps).
+    """
+    weights = {}
+    for spec in arch.convolutions:
+        (kernel,) = network.get_layer(spec.safe_name).get_weights()
+        gamma, beta, mean, variance = network.get_layer(f"{spec.safe_name}_bn").get_weights()
+        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        weights[f"{spec.name}/kernel"] = (kernel * scale).astype(np.float32)
+        weights[f"{spec.name}/bias"] = (beta - mean * scale).astype(np.float32)
+    return weights
+
+
+def _build(
+    arch: Architecture,
+    conv: Callable[[LayerSpec, Any], Any],
+    relu: Callable[[LayerSpec, Any], Any],
+    dropout: float,
+) -> Any:
+    tensors: dict[str, Any] = {}
+    source: Any = None
+    for spec in arch.layers:
+        args = [tensors[name] for name in spec.inputs]
+        if spec.kind is Kind.INPUT:
+            out = source = tf.keras.Input(spec.out_shape, name=spec.safe_name)
+        elif spec.kind is Kind.CONV:
+            x = args[0]
+            if dropout and spec is arch.convolutions[-1]:
+                x = tf.keras.layers.Dropout(dropout, name="dropout")(x)
+            out = conv(spec, x)
+        elif spec.kind is Kind.RELU:
+            out = relu(spec, args[0])
+        elif spec.kind is Kind.MAX_POOL:
+            out = tf.keras.layers.MaxPooling2D(
+                spec.kernel, spec.stride, padding="valid", name=spec.safe_name
+            )(_pad(spec, args[0]))
+        elif spec.kind is Kind.CONCAT:
+            out = tf.keras.layers.Concatenate(name=spec.safe_name)(args)
+        elif spec.kind is Kind.ADD:
+            out = tf.keras.layers.Add(name=spec.safe_name)(args)
+        else:
+            out = tf.keras.layers.GlobalAveragePooling2D(name=spec.safe_name)(args[0])
+        tensors[spec.name] = out
+    return tf.keras.Model(source, tensors[arch.layers[-1].name], name="squeezenet")
+
+
+def _same(spec: LayerSpec) -> bool:
+    return spec.stride == 1 and spec.kernel % 2 == 1 and spec.padding == (spec.kernel // 2,) * 4
+
+
+def _pad(spec: LayerSpec, x: Any) -> Any:
+    """Explicit zeros. After a ReLU they stand in for Caffe's ceil-mode pooling as well."""
+    top, bottom, left, right = spec.padding
+    if not any(spec.padding):
+        return x
+    return tf.keras.layers.ZeroPadding2D(((top, bottom), (left, right)), name=f"{spec.safe_name}_pad")(x)
