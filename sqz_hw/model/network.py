@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from qkeras import QActivation, QConv2D
 
 from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.layers import Kind, LayerSpec
+from sqz_hw.model.qlayers import (
+    ArgMax,
+    FixedPointConv2D,
+    FixedPointRelu2D,
+    StreamGlobalAveragePooling2D,
+    StreamMaxPooling2D,
+)
 from sqz_hw.model.quantisation import Quantisation
 from sqz_hw.model.quantizers import activation_quantizer, weight_quantizer
 
@@ -23,6 +29,7 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 """`<layer>/kernel` (HWIO) and `<layer>/bias` by architecture layer name."""
 
 BATCH_NORM_EPSILON = 1e-3
+ARGMAX_NAME = "argmax"
 Layer = tf.keras.layers.Layer
 
 
@@ -60,14 +67,19 @@ def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float
     return _build(arch, conv, relu, dropout)
 
 
-def quantised_network(arch: Architecture, quantisation: Quantisation) -> Any:
+def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax: bool = False) -> Any:
     """The QKeras network whose every tensor lies on the grid of its fixed-point type.
 
     Same-padding is an explicit ZeroPadding2D, so that each HLS tensor has its counterpart.
+
+    Args:
+        arch: what to build.
+        quantisation: the types.
+        argmax: end in the index of the largest score instead of the scores.
     """
 
     def conv(spec: LayerSpec, x: Any) -> Any:
-        return QConv2D(
+        return FixedPointConv2D(
             spec.out_shape[2],
             spec.kernel,
             strides=spec.stride,
@@ -78,9 +90,12 @@ def quantised_network(arch: Architecture, quantisation: Quantisation) -> Any:
         )(_pad(spec, x))
 
     def relu(spec: LayerSpec, x: Any) -> Any:
-        return QActivation(activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name)(x)
+        return FixedPointRelu2D(activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name)(x)
 
-    return _build(arch, conv, relu, 0.0)
+    network = _build(arch, conv, relu, 0.0)
+    if argmax:
+        network = tf.keras.Model(network.input, ArgMax(name=ARGMAX_NAME)(network.output), name="squeezenet")
+    return network
 
 
 def set_weights(network: Any, weights: Weights) -> None:
@@ -137,15 +152,15 @@ def _build(
         elif spec.kind is Kind.RELU:
             out = relu(spec, args[0])
         elif spec.kind is Kind.MAX_POOL:
-            out = tf.keras.layers.MaxPooling2D(
-                spec.kernel, spec.stride, padding="valid", name=spec.safe_name
-            )(_pad(spec, args[0]))
+            out = StreamMaxPooling2D(spec.kernel, spec.stride, padding="valid", name=spec.safe_name)(
+                _pad(spec, args[0])
+            )
         elif spec.kind is Kind.CONCAT:
             out = tf.keras.layers.Concatenate(name=spec.safe_name)(args)
         elif spec.kind is Kind.ADD:
             out = tf.keras.layers.Add(name=spec.safe_name)(args)
         else:
-            out = tf.keras.layers.GlobalAveragePooling2D(name=spec.safe_name)(args[0])
+            out = StreamGlobalAveragePooling2D(name=spec.safe_name)(args[0])
         tensors[spec.name] = out
     return tf.keras.Model(source, tensors[arch.layers[-1].name], name="squeezenet")
 

@@ -1,0 +1,132 @@
+"""Compiles an HLS project with plain g++ and the ap_types that hls4ml bundles."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqz_hw.errors import ToolError
+
+CPP = Path(__file__).resolve().parent / "cpp"
+FLAGS = ("-O1", "-w", "-fPIC", "-fno-gnu-unique")
+"""-O1 compiles in under half the time of hls4ml's -O3 and its code runs faster (FACTS.md)."""
+STANDARDS = ("-std=c++23", "-std=c++2b", "-std=c++17")
+STAMP = "sources.sha256"
+WEIGHTS = '-DWEIGHTS_DIR="firmware/weights"'
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A compiled C-simulation.
+
+    Attributes:
+        program: the executable, linked to ``libmyproject.so`` beside it.
+        hls: the project it was compiled from; it must run there (weights are read at run time).
+        compiled: false if what was there already was of the same sources.
+    """
+
+    program: Path
+    hls: Path
+    compiled: bool
+
+
+def find_compiler() -> str:
+    """Path of g++.
+
+    Raises:
+        ToolError: there is none on the PATH.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("C-simulation needs g++ on the PATH, and there is none; install it (Debian: apt install g++)")
+    return compiler
+
+
+def compile_project(hls: Path, into: Path) -> Simulator:
+    """Compile the project's C-simulation, unless ``into`` holds that of the same sources.
+
+    Args:
+        hls: the project folder as hls4ml lays it out.
+        into: folder for ``libmyproject.so`` and ``simulate``.
+
+    Raises:
+        ToolError: g++ is missing or failed; the message has its first error.
+    """
+    compiler = find_compiler()
+    standard = _standard(compiler)
+    digest = _digest(hls, [compiler, standard, *FLAGS])
+    program, stamp = into / "simulate", into / STAMP
+    if program.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+        return Simulator(program, hls, compiled=False)
+    into.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    library = into / "libmyproject.so"
+    includes = [f"-I{CPP}", "-I.", "-Ifirmware/ap_types"]
+    source = ["firmware/myproject.cpp", str(CPP / "bridge.cpp")]
+    objects = [into / "myproject.o", into / "bridge.o"]
+    common = [compiler, standard, *FLAGS, *includes, WEIGHTS]
+    running = [
+        subprocess.Popen(
+            [*common, "-c", text, "-o", str(target)], cwd=hls, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for text, target in zip(source, objects, strict=True)
+    ]
+    try:
+        for process in running:
+            _, errors = process.communicate()
+            _check(process.returncode, errors)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    _run([compiler, "-shared", *map(str, objects), "-o", str(library)], hls)
+    link = [f"-L{into}", "-lmyproject", "-Wl,-rpath,$ORIGIN"]
+    _run([compiler, standard, "-O1", str(CPP / "simulate.cpp"), "-o", str(program), *link], hls)
+    for target in objects:
+        target.unlink()
+    stamp.write_text(digest, encoding="ascii")
+    return Simulator(program, hls, compiled=True)
+
+
+def compile_testbench(hls: Path, program: Path) -> None:
+    """Compile the standalone test bench that hls4ml emits, with the vendor's own stream header.
+
+    Raises:
+        ToolError: g++ is missing or failed.
+    """
+    compiler = find_compiler()
+    command = [compiler, _standard(compiler), "-O1", "-w", "-Ifirmware/ap_types", WEIGHTS]
+    _run([*command, "firmware/myproject.cpp", "myproject_test.cpp", "-o", str(program)], hls)
+
+
+def _standard(compiler: str) -> str:
+    for standard in STANDARDS:
+        command = [compiler, standard, "-fsyntax-only", "-xc++", os.devnull]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            return standard
+    raise ToolError(f"g++ must know C++17 or later, and {compiler} does not; install a newer one")
+
+
+def _run(command: list[str], folder: Path) -> None:
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    _check(result.returncode, result.stderr)
+
+
+def _check(code: int, errors: str) -> None:
+    if code:
+        lines = [line for line in errors.splitlines() if "error" in line] or errors.splitlines() or ["no message"]
+        raise ToolError(f"g++ failed with exit code {code}: {lines[0]}")
+
+
+def _digest(hls: Path, options: Iterable[str]) -> str:
+    digest = hashlib.sha256("\0".join(options).encode())
+    sources = [p for p in sorted((hls / "firmware").rglob("*")) if p.is_file() and p.suffix in (".h", ".cpp", ".txt")]
+    for path in [*sources, *sorted(CPP.iterdir())]:
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
