@@ -14,7 +14,9 @@ def run(verb: str) -> None:
     inside = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
     if python.exists() and not inside:
         os.execv(python, [str(python), *sys.argv])  # noqa: S606  the same script, another Python
-    missing = [name for name in ("click", "tensorflow", "hls4ml", "qkeras") if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("click", "tensorflow", "hls4ml", "qkeras") if importlib.util.find_spec(name) is None
+    ]
     if missing:
         sys.stderr.write(
             f"error: {Path(sys.argv[0]).name} needs the project's .venv with {', '.join(missing)}, "

@@ -12,6 +12,7 @@ from sqz_hw import __version__
 from sqz_hw.errors import SqzError
 
 VERBS = {
+    "build": "sqz_hw.cli.build",
     "train": "sqz_hw.cli.train",
 }
 
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None, program: str = "sqz-hw") -> int:
         0 built and verified; 2 bad usage or input; 3 outputs differ; 4 does not fit;
         5 a tool is missing or failed; 130 stopped by Ctrl-C.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         result = cli.main(args=argv, prog_name=program, standalone_mode=False)
         return result if isinstance(result, int) else 0

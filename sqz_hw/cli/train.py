@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sqz_hw.errors import BadInputError, IllegalArchitectureError
 from sqz_hw.model.architecture import Architecture, named, small_stem
 from sqz_hw.model.settings import TrainSettings
+from sqz_hw.settings import validated
 
 SMALL_IMAGES = 64
 """Up to this side, the network gets the stem for small images."""
@@ -38,20 +38,6 @@ def with_fields(arch: Architecture, changes: tuple[str, ...]) -> Architecture:
     return Architecture.from_dict({**arch.to_dict(), **values})
 
 
-def settings_from(options: dict[str, Any]) -> TrainSettings:
-    """Validate the training options.
-
-    Raises:
-        BadInputError: an option is out of range; the message names it as on the command line.
-    """
-    try:
-        return TrainSettings(**{k: v for k, v in options.items() if v is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise BadInputError(f"{option}: {first['msg'].lower()}, not {first['input']!r}") from error
-
-
 def _setting_options(function: Any) -> Any:
     for name, field in reversed(TrainSettings.model_fields.items()):
         kind = int if field.annotation is int else float
@@ -62,7 +48,9 @@ def _setting_options(function: Any) -> Any:
 
 
 @click.command(name="train")
-@click.option("--data", required=True, help="cifar10, an .npz with x and y, or a folder with a subfolder a class.")
+@click.option(
+    "--data", required=True, help="cifar10, an .npz with x and y, or a folder with a subfolder a class."
+)
 @click.option("--test-data", default=None, help="The same, for the accuracy table; cifar10 brings its own.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--name", default=None, help="Name of the model; default: the output folder's.")
@@ -78,7 +66,8 @@ def command(**options: Any) -> int:
     from sqz_hw.model import datasets, training
 
     arch = with_fields(named(options["architecture"]), options["changes"])
-    settings = settings_from({k: options[k] for k in TrainSettings.model_fields})
+    given = {k: options[k] for k in TrainSettings.model_fields if options[k] is not None}
+    settings = validated(TrainSettings, **given)
     data = datasets.load(options["data"], options["input_size"], train=True)
     test_source = options["test_data"] or ("cifar10" if options["data"] == "cifar10" else None)
     size = data.x.shape[1]

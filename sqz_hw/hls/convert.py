@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import hls4ml
 
-from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.decisions import Decisions
+from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.fixed_point import FixedPoint
 from sqz_hw.hls.extension import register
 from sqz_hw.model.layers import Kind

@@ -6,9 +6,9 @@ the kernels in ``kernels/``.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hls4ml
 import numpy as np
@@ -32,6 +32,7 @@ class FixedPointQuantizer(Quantizer):  # type: ignore[misc]
         super().__init__(self.width, FixedPrecisionType(self.width, self.integer, signed=True))
 
     def __call__(self, data: Any) -> Any:
+        """The nearest values of the type."""
         scale = 2.0 ** (self.width - self.integer)
         top = 2 ** (self.width - 1)
         return np.clip(np.rint(np.asarray(data, np.float64) * scale), -top, top - 1) / scale
@@ -44,17 +45,24 @@ class FixedPointQuantizer(Quantizer):  # type: ignore[misc]
 class OverlappingMaxPool2D(Layer):  # type: ignore[misc]
     """3x3 max pooling with stride 2, without padding."""
 
-    _expected_attributes = [Attribute(n) for n in ("in_height", "in_width", "out_height", "out_width", "n_filt")]  # noqa: RUF012
+    _expected_attributes: ClassVar = [
+        Attribute(n) for n in ("in_height", "in_width", "out_height", "out_width", "n_filt")
+    ]
 
     def initialize(self) -> None:
         """Add the output stream, in the type that the configuration names (the input's)."""
-        self.add_output_variable([self.get_attr("out_height"), self.get_attr("out_width"), self.get_attr("n_filt")])
+        self.add_output_variable(
+            [self.get_attr("out_height"), self.get_attr("out_width"), self.get_attr("n_filt")]
+        )
 
 
 class GlobalSum2D(Layer):  # type: ignore[misc]
     """Sum over the map; the mean where height x width is a power of two."""
 
-    _expected_attributes = [Attribute(n) for n in ("in_height", "in_width", "n_filt")] + [TypeAttribute("accum")]  # noqa: RUF012
+    _expected_attributes: ClassVar = [
+        *(Attribute(n) for n in ("in_height", "in_width", "n_filt")),
+        TypeAttribute("accum"),
+    ]
 
     def initialize(self) -> None:
         """Add the output stream in a type that no sum can wrap."""
@@ -72,7 +80,7 @@ class GlobalSum2D(Layer):  # type: ignore[misc]
 class ArgMaxStream(Layer):  # type: ignore[misc]
     """Index of the largest score."""
 
-    _expected_attributes = [Attribute("n_in")]  # noqa: RUF012
+    _expected_attributes: ClassVar = [Attribute("n_in")]
 
     def initialize(self) -> None:
         """Add the output stream: one unsigned whole number."""
@@ -196,7 +204,7 @@ _LAYERS: tuple[tuple[type[Layer], str, str, str], ...] = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def register(backend_name: str) -> Any:
     """Register everything with one backend, once a process.
 
@@ -219,10 +227,9 @@ def register(backend_name: str) -> Any:
     return backend
 
 
-@lru_cache(maxsize=None)
+@cache
 def _register_once() -> None:
     for name, handler in _HANDLERS.items():
         hls4ml.converters.register_keras_v2_layer_handler(name, handler)
     for layer, *_ in _LAYERS:
         hls4ml.model.layers.register_layer(layer.__name__, layer)
-

@@ -98,7 +98,9 @@ def _layer(node: Any, inputs: list[str], outputs: list[str], streams: dict[str, 
     elif op is Op.MAX_POOL:
         kernel, stride = 3, 2
     elif op is Op.ZERO_PAD:
-        top, bottom, left, right = (int(node.get_attr(f"pad_{side}")) for side in ("top", "bottom", "left", "right"))
+        top, bottom, left, right = (
+            int(node.get_attr(f"pad_{side}")) for side in ("top", "bottom", "left", "right")
+        )
         padding = (top, bottom, left, right)
     reference = node.name.removeprefix("clone_") if op is Op.CLONE else node.name
     return DesignLayer(

@@ -73,7 +73,7 @@ def train(run: Run, *, resume: bool, report: Report) -> Model:
     """Run the stages that are not done yet and return the quantised model.
 
     Writes into ``run.output``: ``checkpoint.safetensors`` after each epoch,
-    ``float.safetensors`` and ``pruned.safetensors`` (batch norm folded) and
+    ``model-float.safetensors`` and ``model-pruned.safetensors`` (batch norm folded) and
     ``model.safetensors`` (quantised) after their stages.
 
     Raises:
@@ -143,7 +143,7 @@ def _prune_stage(run: Run, progress: Progress, report: Report) -> Progress:
 
 def _qat_stage(run: Run, progress: Progress, report: Report) -> Progress:
     arch, settings = run.architecture, run.settings
-    folded = load(run.output / "pruned.safetensors").weights
+    folded = load(run.output / "model-pruned.safetensors").weights
     quantisation = calibrate(
         arch,
         folded,
@@ -171,7 +171,7 @@ def _qat_stage(run: Run, progress: Progress, report: Report) -> Progress:
     if run.test is not None:
         record["accuracy"] = {
             **{
-                stage: load(run.output / f"{stage}.safetensors").record["accuracy"]
+                stage: load(run.output / f"model-{stage}.safetensors").record["accuracy"]
                 for stage in ("float", "pruned")
             },
             "quantised": accuracy(network, run.test),
@@ -277,4 +277,4 @@ def _store(run: Run, stage: str, weights: Weights, progress: Progress) -> None:
         network = float_network(run.architecture, batch_norm=False)
         set_weights(network, weights)
         record["accuracy"] = accuracy(network, run.test)
-    save(Model(run.name, run.architecture, weights, None, record), run.output / f"{stage}.safetensors")
+    save(Model(run.name, run.architecture, weights, None, record), run.output / f"model-{stage}.safetensors")

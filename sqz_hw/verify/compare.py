@@ -109,7 +109,6 @@ def describe(layer: LayerComparison) -> str:
         return f"{layer.name}: {layer.elements:,} values, all equal"
     image, (row, column, channel), wanted, given = layer.first
     return (
-        f"{layer.name}: {layer.mismatches:,} of {layer.elements:,} values differ, first in image {image} at row {row}, "
-        f"column {column}, channel {channel}: wanted {wanted:g}, given {given:g} (in LSBs)"
+        f"{layer.name}: {layer.mismatches:,} of {layer.elements:,} values differ, first in image {image} "
+        f"at row {row}, column {column}, channel {channel}: wanted {wanted:g}, given {given:g} (in LSBs)"
     )
-

@@ -43,7 +43,9 @@ def find_compiler() -> str:
     """
     compiler = shutil.which("g++")
     if compiler is None:
-        raise ToolError("C-simulation needs g++ on the PATH, and there is none; install it (Debian: apt install g++)")
+        raise ToolError(
+            "C-simulation needs g++ on the PATH, and there is none; install it (Debian: apt install g++)"
+        )
     return compiler
 
 
@@ -72,7 +74,11 @@ def compile_project(hls: Path, into: Path) -> Simulator:
     common = [compiler, standard, *FLAGS, *includes, WEIGHTS]
     running = [
         subprocess.Popen(
-            [*common, "-c", text, "-o", str(target)], cwd=hls, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*common, "-c", text, "-o", str(target)],
+            cwd=hls,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for text, target in zip(source, objects, strict=True)
     ]
@@ -120,13 +126,17 @@ def _run(command: list[str], folder: Path) -> None:
 
 def _check(code: int, errors: str) -> None:
     if code:
-        lines = [line for line in errors.splitlines() if "error" in line] or errors.splitlines() or ["no message"]
+        lines = (
+            [line for line in errors.splitlines() if "error" in line] or errors.splitlines() or ["no message"]
+        )
         raise ToolError(f"g++ failed with exit code {code}: {lines[0]}")
 
 
 def _digest(hls: Path, options: Iterable[str]) -> str:
     digest = hashlib.sha256("\0".join(options).encode())
-    sources = [p for p in sorted((hls / "firmware").rglob("*")) if p.is_file() and p.suffix in (".h", ".cpp", ".txt")]
+    sources = [
+        p for p in sorted((hls / "firmware").rglob("*")) if p.is_file() and p.suffix in (".h", ".cpp", ".txt")
+    ]
     for path in [*sources, *sorted(CPP.iterdir())]:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

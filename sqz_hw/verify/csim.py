@@ -35,7 +35,11 @@ class Trace:
 
 
 def simulate(
-    simulator: Simulator, design: Design, images: npt.NDArray[np.uint8], folder: Path, workers: int | None = None
+    simulator: Simulator,
+    design: Design,
+    images: npt.NDArray[np.uint8],
+    folder: Path,
+    workers: int | None = None,
 ) -> Iterator[Trace]:
     """Run images and yield each one's trace, in order.
 
@@ -61,11 +65,9 @@ def simulate(
     offset = (folder / IMAGES_FILE).stat().st_size - images.size
     count = max(1, min(workers or os.cpu_count() or 1, len(images)))
     total = sum(int(np.prod(s.shape)) for s in streams)
-    commands = [
-        [str(simulator.program), str((folder / STREAMS_FILE).resolve()), str((folder / IMAGES_FILE).resolve()),
-         str(offset), str(size), str(k), str(count), str(len(images))]
-        for k in range(count)
-    ]  # fmt: skip
+    files = [str((folder / name).resolve()) for name in (STREAMS_FILE, IMAGES_FILE)]
+    fixed = [str(simulator.program), *files, str(offset), str(size)]
+    commands = [[*fixed, str(k), str(count), str(len(images))] for k in range(count)]
     with _processes(commands, simulator.hls) as running:
         for image in range(len(images)):
             process = running[image % count]
@@ -96,10 +98,14 @@ def _processes(commands: list[list[str]], folder: Path) -> Iterator[list[subproc
     running: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
-            running.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            running.append(
+                subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            )
         yield running
     except OSError as error:
-        raise ToolError(f"C-simulation could not be started ({error.strerror}); build the project again") from error
+        raise ToolError(
+            f"C-simulation could not be started ({error.strerror}); build the project again"
+        ) from error
     finally:
         for process in running:
             process.kill()

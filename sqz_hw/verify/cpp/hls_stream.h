@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <type_traits>
 
 namespace sqz {
 
@@ -36,6 +37,10 @@ template <class value_T> inline std::int32_t code_of(const value_T &value) {
     const std::uint32_t sign = negative && value_T::width < 32 ? ~std::uint32_t(0) << value_T::width : 0;
     return std::int32_t(bits | sign);
 }
+
+// Only words of several values are recorded; hls4ml's kernels have inner streams of single ones.
+template <class word_T, class = void> struct is_packed : std::false_type {};
+template <class word_T> struct is_packed<word_T, std::void_t<decltype(word_T::size)>> : std::true_type {};
 
 template <class word_T> inline void record(Recording &to, const std::string &name, const word_T &word) {
     if (to.used + word_T::size > to.size) {
@@ -63,8 +68,10 @@ template <class T> class stream {
     }
 
     void write(const T &word) {
-        if (recording_)
-            sqz::record(*recording_, name_, word);
+        if constexpr (sqz::is_packed<T>::value) {
+            if (recording_)
+                sqz::record(*recording_, name_, word);
+        }
         words_.push_back(word);
     }
 

@@ -1,0 +1,1 @@
+"""Says what was built: ``report.json`` first; terminal, Markdown and HTML only read that."""

@@ -1,0 +1,98 @@
+"""The output folder of a build: made beside its place, moved there when it is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqz_hw.errors import BadInputError
+
+MARKER = "build.json"
+
+
+@contextmanager
+def partial_folder(target: Path) -> Iterator[Path]:
+    """A folder beside ``target`` for the work; gone afterwards unless ``place`` moved it.
+
+    What a killed build left is cleared: its partial folder is removed, and a project that it
+    had just moved aside is moved back.
+
+    Raises:
+        BadInputError: the folder cannot be made, or ``target`` is something else than a build.
+    """
+    _refuse_foreign(target)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        partial.mkdir()
+    except OSError as error:
+        raise BadInputError(
+            f"the output folder {target} cannot be written ({error.strerror}); choose another --output"
+        ) from error
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def place(partial: Path, target: Path) -> None:
+    """Move the finished folder to its place; the one before it goes only then.
+
+    Raises:
+        BadInputError: the place cannot be written.
+    """
+    aside = _aside(target)
+    try:
+        if target.exists():
+            target.rename(aside)
+        partial.rename(target)
+    except OSError as error:
+        if aside.exists() and not target.exists():
+            aside.rename(target)
+        raise BadInputError(
+            f"the output folder {target} cannot be written ({error.strerror}); choose another --output"
+        ) from error
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
+def _refuse_foreign(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise BadInputError(f"the output must be a folder, and {target} is none; choose another --output")
+    if target.is_dir() and any(target.iterdir()) and not (target / MARKER).exists():
+        raise BadInputError(
+            f"the output folder {target} holds something else than a build and would be replaced; "
+            "choose another --output"
+        )
+
+
+def _clear_leftovers(target: Path) -> None:
+    aside = _aside(target)
+    if aside.exists():
+        if target.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(target)
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.partial")
+    for leftover in target.parent.iterdir():
+        match = pattern.fullmatch(leftover.name)
+        if match and not _alive(int(match[1])):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()

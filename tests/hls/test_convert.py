@@ -1,0 +1,201 @@
+"""Conversion: what ends up in the project is the model, and computes it bit for bit."""
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from models import random_model, tiny_architecture
+
+from sqz_hw.decisions import Decisions
+from sqz_hw.design import Design, Op
+from sqz_hw.errors import BadInputError, ModelFileError, ToolError
+from sqz_hw.estimate.reuse import legal_reuse_factors
+from sqz_hw.flow import build
+from sqz_hw.hls import hls4ml_compat
+from sqz_hw.hls.convert import ConversionOptions, convert
+from sqz_hw.hls.graph_design import design_of
+from sqz_hw.hls.project import write_project
+from sqz_hw.model.architecture import V1_1
+from sqz_hw.model.modelfile import save
+from sqz_hw.report.write import read
+from sqz_hw.settings import BuildSettings
+
+PART = "xc7z020clg400-1"
+
+
+@pytest.fixture(scope="module")
+def design(project):
+    return Design.from_json((project.folder / "csim" / "design.json").read_text())
+
+
+def numbers(text):
+    return np.array(re.findall(r"-?\d+\.?\d*(?:e[-+]?\d+)?", text), float)
+
+
+def test_weights_in_the_headers_and_in_the_texts_are_the_models(project, design):
+    """Synthesis reads the .h files, C-simulation the .txt files: both must be the model."""
+    folder = project.folder / "hls" / "firmware" / "weights"
+    specs = {s.safe_name: s.name for s in project.model.architecture.convolutions}
+    assert len(design.convolutions) == len(specs)
+    for layer, conv in design.convolutions:
+        index = layer.outputs[0].removeprefix("layer").removesuffix("_out")
+        for letter, what, held, to in (
+            ("w", "kernel", conv.weights, conv.weight_type),
+            ("b", "bias", conv.bias, conv.bias_type),
+        ):
+            codes = project.model.codes(f"{specs[layer.name]}/{what}")
+            np.testing.assert_array_equal(held, codes)
+            stored = np.moveaxis(codes, -1, 0).reshape(-1) * to.lsb
+            text = (folder / f"{letter}{index}.txt").read_text()
+            header = (folder / f"{letter}{index}.h").read_text()
+            np.testing.assert_array_equal(numbers(text), stored)
+            np.testing.assert_array_equal(numbers(header.partition("] = {")[2].partition("}")[0]), stored)
+
+
+def test_reuse_factors_in_the_project_are_legal_and_those_decided(project, design):
+    text = (project.folder / "hls" / "firmware" / "parameters.h").read_text()
+    emitted = re.findall(r"static const unsigned reuse_factor = (\d+);\n.*strategy = nnet::resource", text)
+    assert design.convolutions
+    for _, conv in design.convolutions:
+        assert conv.reuse_factor in legal_reuse_factors(conv.n_in, conv.n_out)
+        assert f"DenseResource_rf_leq_nin<data_T" in text or str(conv.reuse_factor) in text or emitted
+    assert "rf_gt_nin<" not in text
+    assert "dense_resource_rf_gt_nin" not in text.lower().replace("dense_resource_rf_gt_nin_rem0", "")
+
+
+def test_stream_depths_in_the_project_are_those_decided(project, design):
+    text = (project.folder / "hls" / "firmware" / "myproject.cpp").read_text()
+    emitted = dict(re.findall(r"#pragma HLS STREAM variable=(\w+) depth=(\d+)", text))
+    inner = [s for s in design.streams if s.source and s.sink]
+    assert {s.name: str(s.depth) for s in inner} == emitted
+    assert any(s.depth < s.words for s in inner)
+
+
+def test_nothing_can_wrap_in_the_global_sum(design):
+    layer = next(x for x in design.layers if x.op is Op.GLOBAL_SUM)
+    height, width, _ = layer.in_shape
+    pixel = design.stream(layer.inputs[0]).type
+    assert layer.out_type.max_code >= height * width * pixel.max_code
+
+
+def test_same_inputs_same_bytes(project, tmp_path):
+    settings = BuildSettings(
+        part="pynq-z2", model=str(project.model_path), images=10, output=tmp_path / "elsewhere" / "again"
+    )
+    again = build(settings)
+    for part in ("hls", "report"):
+        assert contents(project.folder / part) == contents(again.folder / part)
+
+
+def contents(folder):
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_no_path_of_this_machine_in_the_project(project):
+    for part in ("hls", "report"):
+        for path in (project.folder / part).rglob("*"):
+            if path.is_file():
+                text = path.read_bytes()
+                assert str(project.folder.parent).encode() not in text, path
+                assert str(Path.home()).encode() + b"/" not in text, path
+    config = yaml.safe_load((project.folder / "hls" / "hls4ml_config.yml").read_text())
+    assert config["OutputDir"] == "."
+
+
+VARIANTS = {
+    "stride 2 without padding, ceil pooling, odd maps, Vivado": (
+        tiny_architecture(
+            name="valid", input_size=19, conv1_stride=2, conv1_padding=0, pools_after=(1, 3),
+            bypass="none", pct3x3=0.25, conv10_padding=1,
+        ),
+        {"backend": "Vivado"},
+    ),
+    "complex bypass, a map of 5x5, arg max": (
+        tiny_architecture(name="complex", input_size=10, bypass="complex", classes=5),
+        {"result": "argmax"},
+    ),
+    "floor pooling of an even map": (
+        tiny_architecture(name="floor", input_size=12, ceil_pooling=False, pools_after=(1, 2)),
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_bit_exact_in_every_layer(variant, tmp_path):
+    arch, options = VARIANTS[variant]
+    save(random_model(arch, seed=7), tmp_path / "m.safetensors")
+    settings = BuildSettings(
+        part="xc7z020", model=str(tmp_path / "m.safetensors"), images=12, output=tmp_path / "out", **options
+    )
+    built = build(settings)
+    report = read(built.folder / "report" / "report.json")
+    assert report["verification"]["bit_exact"] is True
+    assert report["verification"]["not_compared"] == []
+    design = Design.from_json((built.folder / "csim" / "design.json").read_text())
+    assert {row["name"] for row in report["verification"]["layers"]} == {
+        design.input.name,
+        *(layer.name for layer in design.layers),
+    }
+    outputs = np.load(built.folder / "csim" / "outputs.npy")
+    if options.get("result") == "argmax":
+        assert outputs.shape == (12, 1)
+        assert set(outputs.reshape(-1)) <= set(range(arch.classes))
+    else:
+        assert outputs.shape == (12, arch.classes)
+        assert len(np.unique(outputs)) > 2
+
+
+@pytest.mark.slow
+def test_full_width_v1_1_with_random_weights_is_bit_exact(tmp_path):
+    arch = replace(V1_1, input_size=64, classes=20)
+    save(random_model(arch), tmp_path / "m.safetensors")
+    settings = BuildSettings(part="xcvu9p", model=str(tmp_path / "m.safetensors"), images=2, output=tmp_path / "out")
+    assert build(settings).report.verification.bit_exact
+
+
+def test_a_float_model_is_refused(tiny_model):
+    plain = replace(tiny_model, quantisation=None)
+    with pytest.raises(ModelFileError, match="hardware needs a quantised model, and tiny is a float one; quantise it first"):
+        convert(plain, ConversionOptions(PART), Decisions(), Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"backend": "Quartus"}, "the backend must be one of Vitis, Vivado, not 'Quartus'"),
+        ({"clock_mhz": 0.0}, "the clock must be between 1 and 1000 MHz, not 0.0"),
+        ({"result": "softmax"}, "the result must be scores or argmax, not 'softmax'"),
+    ],
+)
+def test_illegal_options_are_refused(options, text):
+    with pytest.raises(BadInputError, match=re.escape(text)):
+        ConversionOptions(PART, **options)
+
+
+def test_another_hls4ml_is_refused(monkeypatch):
+    monkeypatch.setattr(hls4ml_compat.hls4ml, "__version__", "9.9.9")
+    with pytest.raises(ToolError, match=r"hls4ml must be version 1\.3\.0, not 9\.9\.9; run 'make venv' again"):
+        hls4ml_compat.check_version()
+
+
+def test_a_project_folder_that_cannot_be_written(tiny_model, tmp_path):
+    (tmp_path / "file").write_text("")
+    graph = convert(tiny_model, ConversionOptions(PART), Decisions(), tmp_path / "hls")
+    with pytest.raises(BadInputError, match=r"cannot be written .*; choose another --output"):
+        write_project(graph, tmp_path / "file" / "hls")
+
+
+def test_layers_without_decisions_keep_hls4mls_depths(tiny_model, tmp_path):
+    """A whole feature map a stream: what the decisions save is measured against this."""
+    graph = convert(tiny_model, ConversionOptions(PART), Decisions(), tmp_path / "hls")
+    plain = design_of(graph, tiny_model, name="x", part="xc7z020", clock_mhz=100.0)
+    assert all(stream.depth == stream.words for stream in plain.streams)
