@@ -12,7 +12,7 @@ from sqz_hw.estimate.cycles import estimate_cycles, tool_for
 from sqz_hw.estimate.memory import MemoryKind, MemoryMap, memory_map
 from sqz_hw.estimate.parts import Part
 from sqz_hw.estimate.ranges import Range as EstimateRange
-from sqz_hw.estimate.resources import estimate_resources, verdict
+from sqz_hw.estimate.resources import PREDICTS, estimate_resources, verdict
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
@@ -64,7 +64,7 @@ def assemble(
         resources=(
             ResourceColumn(
                 kind="estimate",
-                predicts="csynth",
+                predicts=PREDICTS,
                 tool=tool_for(design),
                 totals=_totals(resources.totals),
                 layers=tuple(

@@ -5,13 +5,15 @@ known about where memories go (stock hls4ml 1.3.0 kernels, Vitis and Vivado HLS)
 
 * Weights of a Resource convolution are one ROM of RF words, ceil(n_in * n_out / RF) weights
   wide (ARRAY_RESHAPE in ``nnet_dense_resource.h``). Public csynth reports agree with
-  ceil(width / 36) blocks for RF up to 512. Vivado then puts shallow ones into LUTs (RF of 16:
-  yes; RF of 144: no). With RF = 1 the weights are constants, no memory. 1x1 convolutions may
-  use ``pointwise_conv_2d_cl``, which partitions its weights completely: their low bound is 0.
+  ceil(width / 36) blocks for RF up to 512. Vivado then puts shallow ones into LUTs
+  (reports hold only totals: at RF 16 nearly all blocks were gone, at RF 144 most had stayed).
+  With RF = 1 the weights are constants, no memory. 1x1 convolutions may use
+  ``pointwise_conv_2d_cl``, which partitions its weights completely: their low bound is 0.
 * Line buffers are ``ap_shift_reg``, so shift registers in LUTs; only the high bound counts
   blocks. The 3x3 stride 2 pool keeps one row of maxima in a RAM of its own.
 * FIFOs of up to 2 words or fewer than 1024 bits (depth rounded up to a power of two) are
-  shift registers; others are block RAM at 18 bits a block and 1024 words (csynth reports).
+  shift registers; others are block RAM at 18 bits a block and 1024 words (all public csynth
+  reports but one, 256 bits x 128 words, which took 8 blocks instead of 15).
 """
 
 from __future__ import annotations

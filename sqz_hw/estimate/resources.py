@@ -17,6 +17,8 @@ from sqz_hw.estimate.memory import MemoryMap, memory_map
 from sqz_hw.estimate.ranges import ZERO, Range
 
 RESOURCES = ("LUT", "FF", "DSP", "BRAM18")
+PREDICTS: Literal["csynth", "vivado"] = "vivado"
+"""Whose figures are predicted: Vivado's synthesis, which puts shallow weights into LUTs (csynth does not)."""
 SMALL_OPERAND_BITS = 10
 TINY_OPERAND_BITS = 4
 """Synthesis may build a product from LUTs where both operands are small, or one is tiny."""

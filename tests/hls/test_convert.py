@@ -58,13 +58,16 @@ def test_weights_in_the_headers_and_in_the_texts_are_the_models(project, design)
 
 def test_reuse_factors_in_the_project_are_legal_and_those_decided(project, design):
     text = (project.folder / "hls" / "firmware" / "parameters.h").read_text()
-    emitted = re.findall(r"static const unsigned reuse_factor = (\d+);\n.*strategy = nnet::resource", text)
-    assert design.convolutions
-    for _, conv in design.convolutions:
-        assert conv.reuse_factor in legal_reuse_factors(conv.n_in, conv.n_out)
-        assert f"DenseResource_rf_leq_nin<data_T" in text or str(conv.reuse_factor) in text or emitted
-    assert "rf_gt_nin<" not in text
-    assert "dense_resource_rf_gt_nin" not in text.lower().replace("dense_resource_rf_gt_nin_rem0", "")
+    block = r"struct config\d+_mult : nnet::dense_config \{\s*static const unsigned n_in = (\d+);"
+    block += r"\s*static const unsigned n_out = (\d+);\s*static const unsigned reuse_factor = (\d+);"
+    block += r".*?using kernel = nnet::(\w+)<"
+    emitted = [(int(i), int(o), int(rf), kernel) for i, o, rf, kernel in re.findall(block, text, re.DOTALL)]
+    decided = [(conv.n_in, conv.n_out, conv.reuse_factor) for _, conv in design.convolutions]
+    assert sorted(e[:3] for e in emitted) == sorted(decided)
+    assert max(rf for _, _, rf in decided) > 1
+    for n_in, n_out, rf, kernel in emitted:
+        assert rf in legal_reuse_factors(n_in, n_out)
+        assert kernel == ("DenseResource_rf_leq_nin" if rf <= n_in else "DenseResource_rf_gt_nin_rem0")
 
 
 def test_stream_depths_in_the_project_are_those_decided(project, design):
