@@ -12,6 +12,7 @@ from sqz_hw.decisions import Decisions
 from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.fixed_point import FixedPoint
 from sqz_hw.hls.extension import register
+from sqz_hw.model.accumulators import accumulators
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
 from sqz_hw.model.network import ARGMAX_NAME, quantised_network, set_weights
@@ -113,6 +114,7 @@ def convert(model: Model, options: ConversionOptions, decisions: Decisions, fold
 
 def _config(model: Model, quantisation: Quantisation, decisions: Decisions) -> dict[str, Any]:
     types = tensor_types(model.architecture, quantisation)
+    sums = accumulators(model)
     layers: dict[str, Any] = {}
     for spec in model.architecture.layers:
         name = spec.safe_name
@@ -121,8 +123,8 @@ def _config(model: Model, quantisation: Quantisation, decisions: Decisions) -> d
                 "Precision": {
                     "weight": str(quantisation.weights[spec.name]),
                     "bias": str(quantisation.biases[spec.name]),
-                    "accum": "auto",
-                    "result": "auto",
+                    "accum": str(sums[spec.name].tight),
+                    "result": str(sums[spec.name].tight),
                 },
                 "ReuseFactor": decisions.reuse_factors.get(name, 1),
                 "Strategy": "resource",
