@@ -7,11 +7,9 @@ all channels of it side by side (hls4ml's io_stream).
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,6 @@ import numpy.typing as npt
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import FixedPoint
 
-SCHEMA = 1
 Shape = tuple[int, int, int]
 Codes = npt.NDArray[np.int64]
 
@@ -192,7 +189,9 @@ class Design:
         for layer in self.layers:
             for stream in (*layer.inputs, *layer.outputs):
                 if stream not in known:
-                    raise BadInputError(f"design {self.name}: {layer.name} uses {stream}, which is no stream of it")
+                    raise BadInputError(
+                        f"design {self.name}: {layer.name} uses {stream}, which is no stream of it"
+                    )
 
     def layer(self, name: str) -> DesignLayer:
         """The layer of that name.
@@ -200,7 +199,7 @@ class Design:
         Raises:
             KeyError: there is none.
         """
-        return next_or_key_error(self.layers, name)
+        return _named(self.layers, name)
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -208,7 +207,7 @@ class Design:
         Raises:
             KeyError: there is none.
         """
-        return next_or_key_error(self.streams, name)
+        return _named(self.streams, name)
 
     @property
     def input(self) -> Stream:
@@ -227,26 +226,9 @@ class Design:
 
     def to_json(self) -> str:
         """The design as JSON text, the same for the same design."""
-        plain = {
-            "schema": SCHEMA,
-            "name": self.name,
-            "part": self.part,
-            "backend": self.backend,
-            "clock_mhz": self.clock_mhz,
-            "layers": [_layer_to_plain(layer) for layer in self.layers],
-            "streams": [
-                {
-                    "name": s.name,
-                    "shape": list(s.shape),
-                    "type": s.type.to_dict(),
-                    "depth": s.depth,
-                    "source": s.source,
-                    "sink": s.sink,
-                }
-                for s in self.streams
-            ],
-        }
-        return json.dumps(plain, sort_keys=True)
+        from sqz_hw import design_json
+
+        return design_json.dump(self)
 
     @classmethod
     def from_json(cls, text: str) -> Design:
@@ -255,103 +237,16 @@ class Design:
         Raises:
             BadInputError: the text is no design of this schema.
         """
-        try:
-            plain = json.loads(text)
-            if plain["schema"] != SCHEMA:
-                raise BadInputError(f"a design must have schema {SCHEMA}, not {plain['schema']}; build it again")
-            return cls(
-                name=plain["name"],
-                part=plain["part"],
-                backend=plain["backend"],
-                clock_mhz=plain["clock_mhz"],
-                layers=tuple(_layer_from_plain(layer) for layer in plain["layers"]),
-                streams=tuple(
-                    Stream(
-                        s["name"], _shape(s["shape"]), FixedPoint.from_dict(s["type"]), s["depth"],
-                        s["source"], s["sink"],
-                    )
-                    for s in plain["streams"]
-                ),
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInputError(f"a design must be JSON as this program writes it ({error!r}); build it again") from error
+        from sqz_hw import design_json
+
+        return design_json.parse(text)
 
 
-def next_or_key_error(items: tuple[Any, ...], name: str) -> Any:
-    """The item of that name, or KeyError."""
+_Named = TypeVar("_Named", DesignLayer, Stream)
+
+
+def _named(items: tuple[_Named, ...], name: str) -> _Named:
     for item in items:
         if item.name == name:
             return item
     raise KeyError(name)
-
-
-def _shape(values: list[int]) -> Shape:
-    height, width, channels = values
-    return (int(height), int(width), int(channels))
-
-
-def _layer_to_plain(layer: DesignLayer) -> dict[str, Any]:
-    conv = layer.conv
-    return {
-        "name": layer.name,
-        "op": layer.op.value,
-        "inputs": list(layer.inputs),
-        "outputs": list(layer.outputs),
-        "in_shape": list(layer.in_shape),
-        "out_shape": list(layer.out_shape),
-        "out_type": layer.out_type.to_dict(),
-        "kernel": layer.kernel,
-        "stride": layer.stride,
-        "padding": list(layer.padding),
-        "reference": layer.reference,
-        "conv": None
-        if conv is None
-        else {
-            "weights": _codes_to_plain(conv.weights),
-            "bias": _codes_to_plain(conv.bias),
-            "weight_type": conv.weight_type.to_dict(),
-            "bias_type": conv.bias_type.to_dict(),
-            "accum_type": conv.accum_type.to_dict(),
-            "reuse_factor": conv.reuse_factor,
-        },
-    }
-
-
-def _layer_from_plain(plain: dict[str, Any]) -> DesignLayer:
-    conv = plain["conv"]
-    top, bottom, left, right = plain["padding"]
-    return DesignLayer(
-        name=plain["name"],
-        op=Op(plain["op"]),
-        inputs=tuple(plain["inputs"]),
-        outputs=tuple(plain["outputs"]),
-        in_shape=_shape(plain["in_shape"]),
-        out_shape=_shape(plain["out_shape"]),
-        out_type=FixedPoint.from_dict(plain["out_type"]),
-        kernel=plain["kernel"],
-        stride=plain["stride"],
-        padding=(top, bottom, left, right),
-        reference=plain["reference"],
-        conv=None
-        if conv is None
-        else ConvParameters(
-            weights=_codes_from_plain(conv["weights"]),
-            bias=_codes_from_plain(conv["bias"]),
-            weight_type=FixedPoint.from_dict(conv["weight_type"]),
-            bias_type=FixedPoint.from_dict(conv["bias_type"]),
-            accum_type=FixedPoint.from_dict(conv["accum_type"]),
-            reuse_factor=conv["reuse_factor"],
-        ),
-    )
-
-
-def _codes_to_plain(codes: Codes) -> dict[str, Any]:
-    narrow = codes.astype("<i4")
-    if not np.array_equal(narrow, codes):
-        raise BadInputError("weight codes must fit in 32 bits")
-    return {"shape": list(codes.shape), "int32_base64": base64.b64encode(narrow.tobytes()).decode("ascii")}
-
-
-def _codes_from_plain(plain: dict[str, Any]) -> Codes:
-    raw = np.frombuffer(base64.b64decode(plain["int32_base64"], validate=True), "<i4")
-    return raw.astype(np.int64).reshape(plain["shape"])

@@ -18,9 +18,11 @@ from sqz_hw.errors import BadInputError
 ROUNDINGS = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
 SATURATIONS = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM")
 MAX_WIDTH = 256
+MAX_INTEGER = 512
+"""Beyond it, a value would leave the range of float64."""
 
 _PATTERN = re.compile(
-    r"ap_(?P<u>u?)(?P<sort>fixed|int)<\s*(?P<w>\d+)\s*(?:,\s*(?P<i>-?\d+)\s*)?"
+    r"ap_(?P<u>u?)(?P<sort>fixed|int)<\s*(?P<w>\d{1,9})\s*(?:,\s*(?P<i>-?\d{1,9})\s*)?"
     r"(?:,\s*(?:AP_)?(?P<q>[A-Z_]+)\s*)?(?:,\s*(?:AP_)?(?P<o>[A-Z_]+)\s*)?(?:,\s*\d+\s*)?>"
 )
 
@@ -31,13 +33,13 @@ class FixedPoint:
 
     Attributes:
         width: bits in all, 1 to 256.
-        integer: bits left of the binary point, sign included; may be negative or above width.
+        integer: bits left of the binary point, sign included, -512 to 512; may be above width.
         signed: two's complement if true.
         rounding: what happens to bits below the last one (TRN floors, RND rounds half up).
         saturation: what happens above the largest value (WRAP drops bits, SAT clips).
 
     Raises:
-        BadInputError: an impossible width or an unknown mode.
+        BadInputError: an impossible width or binary point, or an unknown mode.
     """
 
     width: int
@@ -47,10 +49,25 @@ class FixedPoint:
     saturation: str = "WRAP"
 
     def __post_init__(self) -> None:
+        for what in ("width", "integer"):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise BadInputError(f"a fixed-point {what} must be a whole number, not {value!r}")
+        if not isinstance(self.signed, bool):
+            raise BadInputError(f"a fixed-point type must have signed true or false, not {self.signed!r}")
+        if not -MAX_INTEGER <= self.integer <= MAX_INTEGER:
+            raise BadInputError(
+                f"a fixed-point type must have between -{MAX_INTEGER} and {MAX_INTEGER} integer bits, "
+                f"not {self.integer}"
+            )
         if not 1 <= self.width <= MAX_WIDTH:
-            raise BadInputError(f"a fixed-point width must be between 1 and {MAX_WIDTH} bits, not {self.width}")
+            raise BadInputError(
+                f"a fixed-point width must be between 1 and {MAX_WIDTH} bits, not {self.width}"
+            )
         if self.rounding not in ROUNDINGS:
-            raise BadInputError(f"a rounding mode must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}")
+            raise BadInputError(
+                f"a rounding mode must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
+            )
         if self.saturation not in SATURATIONS:
             raise BadInputError(
                 f"a saturation mode must be one of {', '.join(SATURATIONS)}, not {self.saturation!r}"
@@ -90,8 +107,11 @@ class FixedPoint:
             BadInputError: any other text.
         """
         match = _PATTERN.fullmatch(text.strip())
-        if match is None or (match["sort"] == "fixed") != (match["i"] is not None):
-            raise BadInputError(f"a fixed-point type must look like ap_fixed<16,6> or ap_uint<8>, not {text!r}")
+        whole = match is not None and match["sort"] == "int"
+        if match is None or whole != (match["i"] is None) or (whole and match["q"]):
+            raise BadInputError(
+                f"a fixed-point type must look like ap_fixed<16,6> or ap_uint<8>, not {text!r}"
+            )
         width = int(match["w"])
         integer = int(match["i"]) if match["i"] is not None else width
         return cls(width, integer, not match["u"], match["q"] or "TRN", match["o"] or "WRAP")
@@ -106,11 +126,12 @@ class FixedPoint:
             int64 codes of the same shape.
 
         Raises:
-            BadInputError: a value is not representable.
+            BadInputError: a value is not representable, or its code does not fit in 64 bits.
         """
-        scaled = np.asarray(values, dtype=np.float64) * 2.0**self.fraction
+        scaled: npt.NDArray[np.float64] = np.asarray(values, np.float64) * np.float64(2.0**self.fraction)
         codes = np.rint(scaled)
-        wrong = (codes != scaled) | (codes < self.min_code) | (codes > self.max_code)
+        low, high = max(self.min_code, -(2**63)), min(self.max_code, 2**63 - 1024)
+        wrong = (codes != scaled) | (codes < low) | (codes > high)
         if wrong.any():
             raise BadInputError(
                 f"{int(wrong.sum())} of {wrong.size} values are not on the grid of {self}, "
@@ -139,4 +160,6 @@ class FixedPoint:
         try:
             return cls(**plain)
         except TypeError as error:
-            raise BadInputError(f"a fixed-point type must have width, integer and signed, not {plain!r}") from error
+            raise BadInputError(
+                f"a fixed-point type must have width, integer and signed, not {plain!r}"
+            ) from error

@@ -24,9 +24,10 @@ def partial_folder(target: Path) -> Iterator[Path]:
     Raises:
         BadInputError: the folder cannot be made, or ``target`` is something else than a build.
     """
-    _refuse_foreign(target)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
+        _refuse_foreign(target)
+        target = target.resolve()
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         partial.mkdir()
@@ -46,6 +47,7 @@ def place(partial: Path, target: Path) -> None:
     Raises:
         BadInputError: the place cannot be written.
     """
+    target = target.resolve()
     aside = _aside(target)
     try:
         if target.exists():

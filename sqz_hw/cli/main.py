@@ -13,6 +13,7 @@ from sqz_hw.errors import SqzError
 
 VERBS = {
     "build": "sqz_hw.cli.build",
+    "evaluate": "sqz_hw.cli.evaluate",
     "train": "sqz_hw.cli.train",
 }
 

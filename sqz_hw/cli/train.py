@@ -78,11 +78,15 @@ def command(**options: Any) -> int:
     shape = {"input_size": size, "classes": classes, "width": options["width"], "bypass": options["bypass"]}
     arch = small_stem(arch, **shape) if size <= SMALL_IMAGES else dataclasses.replace(arch, **shape)
     arch = with_fields(arch, options["changes"])
+    if arch.input_size != size:
+        raise BadInputError(
+            f"--set input_size must be the images' size, {size}, not {arch.input_size}; leave it out"
+        )
     for part in (data, test):
         if part is not None:
-            part.require_classes(classes)
+            part.require_classes(arch.classes)
     kept, validation = training.split(data, settings.validation_images, settings.seed)
-    name = options["name"] or options["output"].name
+    name = options["name"] or options["output"].resolve().name
     run = training.Run(name, arch, settings, kept, validation, test, options["output"])
     console = Console()
     console.print(f"{name}: {arch.parameters:,} parameters, {arch.macs:,} MACs, {len(kept):,} images")

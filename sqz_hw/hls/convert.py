@@ -12,6 +12,7 @@ from sqz_hw.decisions import Decisions
 from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.fixed_point import FixedPoint
 from sqz_hw.hls.extension import register
+from sqz_hw.hls.hls4ml_compat import enable_bit_exact
 from sqz_hw.model.accumulators import accumulators
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
@@ -21,6 +22,7 @@ from sqz_hw.model.tensor_types import tensor_types
 
 BACKENDS = ("Vitis", "Vivado")
 Result = Literal["scores", "argmax"]
+Accumulators = Literal["tight", "auto", "bit_exact"]
 PROJECT = "myproject"
 
 
@@ -33,12 +35,15 @@ class ConversionOptions:
         backend: ``Vitis`` (Vitis HLS) or ``Vivado`` (Vivado HLS).
         clock_mhz: the clock asked of the tool.
         result: ``scores`` (sums or means a class) or ``argmax`` (one index).
+        accumulators: ``tight`` (from the actual weights), ``auto`` (hls4ml's, from the types
+            alone) or ``bit_exact`` (hls4ml's from the weights; slow, for comparison).
     """
 
     full_part: str
     backend: str = "Vitis"
     clock_mhz: float = 100.0
     result: Result = "scores"
+    accumulators: Accumulators = "tight"
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -47,6 +52,8 @@ class ConversionOptions:
             raise BadInputError(f"the clock must be between 1 and 1000 MHz, not {self.clock_mhz}")
         if self.result not in ("scores", "argmax"):
             raise BadInputError(f"the result must be scores or argmax, not {self.result!r}")
+        if self.accumulators not in ("tight", "auto", "bit_exact"):
+            raise BadInputError(f"accumulators must be tight, auto or bit_exact, not {self.accumulators!r}")
 
 
 def qkeras_network(model: Model, *, argmax: bool = False) -> Any:
@@ -92,6 +99,8 @@ def convert(model: Model, options: ConversionOptions, decisions: Decisions, fold
     """
     quantisation = require_quantised(model)
     backend = register(options.backend)
+    if options.accumulators == "bit_exact":
+        enable_bit_exact()
     graph = hls4ml.converters.convert_from_keras_model(
         qkeras_network(model, argmax=options.result == "argmax"),
         output_dir=str(folder),
@@ -100,7 +109,8 @@ def convert(model: Model, options: ConversionOptions, decisions: Decisions, fold
         io_type="io_stream",
         part=options.full_part,
         clock_period=1000.0 / options.clock_mhz,
-        hls_config=_config(model, quantisation, decisions),
+        hls_config=_config(model, quantisation, decisions, options.accumulators == "tight"),
+        bit_exact=options.accumulators == "bit_exact",
     )
     graph.config.config.pop("KerasModel", None)
     if graph.config.backend is not backend:
@@ -112,7 +122,7 @@ def convert(model: Model, options: ConversionOptions, decisions: Decisions, fold
     return graph
 
 
-def _config(model: Model, quantisation: Quantisation, decisions: Decisions) -> dict[str, Any]:
+def _config(model: Model, quantisation: Quantisation, decisions: Decisions, tight: bool) -> dict[str, Any]:
     types = tensor_types(model.architecture, quantisation)
     sums = accumulators(model)
     layers: dict[str, Any] = {}
@@ -123,8 +133,8 @@ def _config(model: Model, quantisation: Quantisation, decisions: Decisions) -> d
                 "Precision": {
                     "weight": str(quantisation.weights[spec.name]),
                     "bias": str(quantisation.biases[spec.name]),
-                    "accum": str(sums[spec.name].tight),
-                    "result": str(sums[spec.name].tight),
+                    "accum": str(sums[spec.name].tight) if tight else "auto",
+                    "result": str(sums[spec.name].tight) if tight else "auto",
                 },
                 "ReuseFactor": decisions.reuse_factors.get(name, 1),
                 "Strategy": "resource",

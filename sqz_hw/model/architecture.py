@@ -194,7 +194,9 @@ def _check_types(arch: Architecture) -> None:
     if not isinstance(arch.name, str) or not arch.name:
         raise IllegalArchitectureError(f"name must be a text, not {arch.name!r}")
     pools = arch.pools_after
-    if not isinstance(pools, (tuple, list)) or any(isinstance(p, bool) or not isinstance(p, int) for p in pools):
+    if not isinstance(pools, (tuple, list)) or any(
+        isinstance(p, bool) or not isinstance(p, int) for p in pools
+    ):
         raise IllegalArchitectureError(f"pools_after must be a list of layer numbers, not {pools!r}")
     if arch.bypass not in _BYPASSES:
         raise IllegalArchitectureError(f"bypass must be one of {', '.join(_BYPASSES)}, not {arch.bypass!r}")
@@ -236,7 +238,7 @@ V1_0 = Architecture(name="v1.0", conv10_padding=1)
 """The paper's SqueezeNet in the authors' Caffe layout: 1,248,424 parameters at 1000 classes."""
 
 V1_1 = Architecture(name="v1.1", conv1_filters=64, conv1_kernel=3, pools_after=(1, 3, 5))
-"""The authors' v1.1: 2.4 times fewer MACs, 1,235,496 parameters at 1000 classes."""
+"""The authors' later layout: 2.4 times fewer MACs, 1,235,496 parameters at 1000 classes."""
 
 NAMED: dict[str, Architecture] = {"v1.0": V1_0, "v1.1": V1_1}
 

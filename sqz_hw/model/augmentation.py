@@ -29,7 +29,9 @@ class Batches(tf.keras.utils.Sequence):  # type: ignore[misc]
         augment: flip half the images and shift each by up to an eighth of its side.
     """
 
-    def __init__(self, x: Images, y: Labels, batch_size: int, seed: int, epoch: int, augment: bool = True) -> None:
+    def __init__(
+        self, x: Images, y: Labels, batch_size: int, seed: int, epoch: int, augment: bool = True
+    ) -> None:
         super().__init__()
         self._x, self._y, self._batch = x, y, batch_size
         rng = np.random.default_rng([seed, epoch])

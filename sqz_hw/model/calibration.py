@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ def calibrate(
         score_bits: width of the last ReLU's output, the class scores' map.
     """
     activations = _activation_types(arch, weights, images, activation_bits, score_bits)
-    weight_types = {s.name: best_weight_type(weights[f"{s.name}/kernel"], weight_bits) for s in arch.convolutions}
+    weight_types = {
+        s.name: best_weight_type(weights[f"{s.name}/kernel"], weight_bits) for s in arch.convolutions
+    }
     biases = {s.name: bias_type(weights[f"{s.name}/bias"], bias_bits) for s in arch.convolutions}
     return Quantisation(weight_types, biases, activations, INPUT_TYPE)
 
@@ -65,6 +68,8 @@ def _activation_types(
         for spec, values in zip(relus, probe(to_float(images[start : start + batch])), strict=True):
             flat = values.numpy().ravel()
             step = max(1, flat.size * -(-len(images) // batch) // SAMPLES_A_LAYER)
+            while math.gcd(step, spec.out_shape[2]) > 1:  # else some channels would never be sampled
+                step += 1
             samples[spec.name].append(flat[::step])
     groups: dict[str, list[str]] = {}
     for spec in relus:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.numpy import save as save_tensors
 from sqz_hw.errors import BadInputError
 
 FILE_NAME = "checkpoint.safetensors"
+STAGES = ("float", "prune", "qat")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Progress:
     """How far a run has come.
 
     Attributes:
-        stage: ``float``, ``prune`` or ``qat``.
+        stage: one of ``STAGES``.
         epoch: epochs of the stage that are done.
         seconds: training time so far over all stages and restarts.
         history: one entry an epoch over all stages.
@@ -36,17 +38,37 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        whole = isinstance(self.epoch, int) and self.epoch >= 0
+        if self.stage not in STAGES or not whole or not isinstance(self.seconds, (int, float)):
+            raise ValueError(f"{self.stage!r}, epoch {self.epoch!r}, {self.seconds!r} s")
+        if not isinstance(self.history, list) or not isinstance(self.settings, dict):
+            raise TypeError("history and settings")
+
 
 def write(folder: Path, progress: Progress, network: Any) -> None:
-    """Store the network's and its optimiser's variables with the progress."""
+    """Store the network's and its optimiser's variables with the progress.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
     tensors = {f"model/{i:04d}": np.asarray(value) for i, value in enumerate(network.get_weights())}
-    tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(network.optimizer.variables)}
-    plain = {"stage": progress.stage, "epoch": progress.epoch, "seconds": progress.seconds,
-             "history": progress.history, "settings": progress.settings}  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
+    tensors |= {
+        f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(network.optimizer.variables)
+    }
+    data = save_tensors(tensors, {"progress": json.dumps(asdict(progress), sort_keys=True)})
     partial = folder / f".{FILE_NAME}.{os.getpid()}.partial"
-    partial.write_bytes(save_tensors(tensors, {"progress": json.dumps(plain, sort_keys=True)}))
-    partial.replace(folder / FILE_NAME)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(folder / FILE_NAME)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise BadInputError(
+            f"{folder / FILE_NAME} cannot be written ({error.strerror}); "
+            "make room, or choose another --output"
+        ) from error
 
 
 def read_progress(folder: Path) -> Progress | None:
@@ -56,16 +78,16 @@ def read_progress(folder: Path) -> Progress | None:
         BadInputError: the checkpoint is damaged.
     """
     path = folder / FILE_NAME
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         data = path.read_bytes()
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return Progress(**json.loads(header["__metadata__"]["progress"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise BadInputError(
-            f"{path} must be a checkpoint of this program, and is damaged; train without --resume, "
-            "or into another folder"
+            f"{path} must be a checkpoint of this program, and is damaged; remove it, "
+            "or train into another folder"
         ) from error
 
 
@@ -83,7 +105,7 @@ def restore(folder: Path, network: Any) -> None:
         network.set_weights([tensors[f"model/{i:04d}"] for i in range(len(network.get_weights()))])
         for i, variable in enumerate(variables):
             variable.assign(tensors[f"optimizer/{i:04d}"])
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, LookupError, SafetensorError) as error:
         raise BadInputError(
             f"{path} must be a checkpoint of this very network ({error}); train into another folder"
         ) from error

@@ -6,6 +6,7 @@ source is the word ``cifar10``.
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from sqz_hw.errors import DataError
+from sqz_hw.model import cifar
+
+_NPZ_FAULTS = (
+    OSError, EOFError, LookupError, TypeError, ValueError, SyntaxError, RuntimeError, ArithmeticError,
+    MemoryError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and zipfile raise on damaged files."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 Images = npt.NDArray[np.uint8]
@@ -73,13 +81,18 @@ def load(source: str, size: int | None, *, train: bool = False, limit: int | Non
     if source == "cifar10":
         return _cifar10(size, train, limit)
     path = Path(source)
-    if path.is_dir():
+    try:
+        folder, missing = path.is_dir(), not path.exists()
+    except OSError as error:
+        raise DataError(f"data cannot be read: {error.strerror}; check the path") from error
+    if folder:
         if size is None:
             raise DataError(f"{path.name} is a folder of images, and they need a size; give --input-size")
         return _folder(path, size, limit)
-    if not path.exists():
+    if missing:
         raise DataError(
-            f"data must be 'cifar10', an .npz file or a folder of images; there is no {source}; check the path"
+            "data must be 'cifar10', an .npz file or a folder of images; "
+            f"there is no {source}; check the path"
         )
     return _npz(path, size, limit)
 
@@ -87,39 +100,40 @@ def load(source: str, size: int | None, *, train: bool = False, limit: int | Non
 def _cifar10(size: int | None, train: bool, limit: int | None) -> Dataset:
     if size not in (None, 32):
         raise DataError(f"cifar10 has 32x32 images, the model takes {size}x{size}; give data of that size")
-    import tensorflow as tf
-
-    try:
-        splits = tf.keras.datasets.cifar10.load_data()
-    except Exception as error:  # noqa: BLE001  Keras's download raises no narrower class
-        raise DataError(
-            f"cifar10 could not be had by Keras's download ({type(error).__name__}); put cifar-10-batches-py "
-            "into ~/.keras/datasets, or give an .npz with x and y"
-        ) from error
-    x, y = splits[0 if train else 1]
+    x, y = cifar.load(train)
     return _checked(x, y, size, f"cifar10 ({'train' if train else 'test'})", limit)
 
 
 def _npz(path: Path, size: int | None, limit: int | None) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not hasattr(arrays, "files"):
-                raise DataError(f"{path.name} must be an .npz with x and y, not a single array")
-            missing = {"x", "y"} - set(arrays.files)
-            if missing:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
                 raise DataError(
-                    f"{path.name} must hold x (uint8, N x H x W x 3) and y (integers), not {sorted(arrays.files)}"
+                    f"{path.name} must be an .npz with x and y, and is damaged or something else; "
+                    "write it with numpy.savez"
                 )
-            x, y = arrays["x"], arrays["y"]
-    except ValueError as error:
-        if "allow_pickle" in str(error):
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                if not {"x", "y"} <= set(arrays.files):
+                    raise DataError(
+                        f"{path.name} must hold x (uint8, N x H x W x 3) and y (integers), "
+                        f"not {sorted(arrays.files)}"
+                    )
+                x, y = arrays["x"], arrays["y"]
+    except _NPZ_FAULTS as error:
+        if "Object arrays" in str(error):
             raise DataError(
                 f"{path.name} holds pickled objects, which can run code; save plain arrays: "
                 "x as uint8, y as integers"
             ) from error
-        raise DataError(f"{path.name} is no readable .npz ({error}); write it again with numpy.savez") from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path.name} is no readable .npz ({error}); write it again with numpy.savez") from error
+        raise DataError(
+            f"{path.name} is no readable .npz ({error}); write it again with numpy.savez"
+        ) from error
+    for name, array in (("x", x), ("y", y)):
+        if not isinstance(array, np.ndarray):
+            raise DataError(
+                f"{path.name}: {name} must be an array in NumPy's format; write it with numpy.savez"
+            )
     return _checked(x, y, size, path.name, limit)
 
 
@@ -130,8 +144,9 @@ def _checked(
         raise DataError(f"{source}: x must be uint8 pixels of 0 to 255, not {x.dtype}; store pixels unscaled")
     side = size if size is not None else x.shape[1] if x.ndim == 4 else "S"
     if x.ndim != 4 or x.shape[1:] != (side, side, 3):
+        given = " x ".join(map(str, x.shape)) or "a scalar"
         raise DataError(
-            f"{source}: x must be N x {side} x {side} x 3 (RGB), not {' x '.join(map(str, x.shape)) or 'a scalar'}; "
+            f"{source}: x must be N x {side} x {side} x 3 (RGB), not {given}; "
             "resize the images or choose a model of that size"
         )
     if not np.issubdtype(y.dtype, np.integer):
@@ -146,8 +161,11 @@ def _checked(
 
 
 def _folder(path: Path, size: int, limit: int | None) -> Dataset:
-    classes = sorted(p for p in path.iterdir() if p.is_dir())
-    by_class = [sorted(f for f in c.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES) for c in classes]
+    try:
+        classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+        by_class = [sorted(f for f in c.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES) for c in classes]
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
     pairs = [(file, label) for label, files in enumerate(by_class) for file in files]
     if not pairs:
         raise DataError(
@@ -166,7 +184,9 @@ def _read_image(file: Path, size: int) -> Images:
         with Image.open(file) as image:
             rgb = image.convert("RGB")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file.name} must be a readable image ({type(error).__name__}); remove or replace it") from error
+        raise DataError(
+            f"{file.name} must be a readable image ({type(error).__name__}); remove or replace it"
+        ) from error
     if rgb.size != (size, size):
         scale = size / min(rgb.size)
         width, height = (max(size, round(side * scale)) for side in rgb.size)

@@ -37,7 +37,11 @@ def expand_layers(arch: Architecture) -> tuple[LayerSpec, ...]:
     x = net.relu(f"relu_{last}", x)
     net.add(
         LayerSpec(
-            f"pool{arch.fire_modules + 2}", Kind.GLOBAL_AVERAGE, (x.name,), x.out_shape, (1, 1, x.out_shape[2])
+            f"pool{arch.fire_modules + 2}",
+            Kind.GLOBAL_AVERAGE,
+            (x.name,),
+            x.out_shape,
+            (1, 1, x.out_shape[2]),
         )
     )
     return tuple(net.layers)
@@ -54,7 +58,12 @@ def _fire(net: _Expansion, x: LayerSpec, fire: FireModule, bypass: str) -> Layer
     h, w, c1 = e1.out_shape
     merged = net.add(
         LayerSpec(
-            f"{name}/concat", Kind.CONCAT, (e1.name, e3.name), e1.out_shape, (h, w, c1 + e3.out_shape[2]), fire=name
+            f"{name}/concat",
+            Kind.CONCAT,
+            (e1.name, e3.name),
+            e1.out_shape,
+            (h, w, c1 + e3.out_shape[2]),
+            fire=name,
         )
     )
     same = source.out_shape[2] == fire.expand
@@ -82,7 +91,14 @@ class _Expansion:
         return layer
 
     def conv(
-        self, name: str, x: LayerSpec, filters: int, kernel: int, stride: int, pad: int, fire: str | None = None
+        self,
+        name: str,
+        x: LayerSpec,
+        filters: int,
+        kernel: int,
+        stride: int,
+        pad: int,
+        fire: str | None = None,
     ) -> LayerSpec:
         h, w, c = x.out_shape
         out: Shape = (_size(name, h, kernel, stride, pad), _size(name, w, kernel, stride, pad), filters)
@@ -104,7 +120,14 @@ class _Expansion:
         padding: Padding = (0, pad_h, 0, pad_w)
         return self.add(
             LayerSpec(
-                name, Kind.MAX_POOL, (x.name,), x.out_shape, (out_h, out_w, c), POOL_KERNEL, POOL_STRIDE, padding
+                name,
+                Kind.MAX_POOL,
+                (x.name,),
+                x.out_shape,
+                (out_h, out_w, c),
+                POOL_KERNEL,
+                POOL_STRIDE,
+                padding,
             )
         )
 
@@ -120,9 +143,11 @@ def _size(name: str, size: int, kernel: int, stride: int, pad: int) -> int:
 
 def _pooled(name: str, size: int, ceil: bool) -> tuple[int, int]:
     """Pooled size and the zeros needed below/right: Caffe's ceil mode as explicit padding."""
-    if size < POOL_KERNEL and not (ceil and size == POOL_KERNEL - 1):
+    least = POOL_KERNEL - ceil  # of two pixels and a row of zeros, ceil mode makes one
+    if size < least:
         raise IllegalArchitectureError(
-            f"{name}: the 3x3 pool needs a map of at least 3 pixels, not {size}; enlarge input_size or pool less"
+            f"{name}: the 3x3 pool needs a map of at least {least} pixels, not {size}; "
+            "enlarge input_size or pool less"
         )
     span = size - POOL_KERNEL
     out = (-(-span // POOL_STRIDE) if ceil else span // POOL_STRIDE) + 1

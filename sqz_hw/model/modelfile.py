@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from safetensors.numpy import save as save_tensors
 
 from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.model.architecture import Architecture
-from sqz_hw.model.quantisation import Quantisation
+from sqz_hw.model.quantisation import INPUT_TYPE, Quantisation
 
 FORMAT = "sqz_hw-model/1"
 METADATA_KEY = "sqz_hw"
@@ -72,6 +73,11 @@ class Model:
             self._check_types(self.quantisation)
 
     def _check_types(self, quantisation: Quantisation) -> None:
+        if quantisation.input != INPUT_TYPE:
+            raise ModelFileError(
+                f"model {self.name}: the input type must be {INPUT_TYPE} (pixel / 256), "
+                f"not {quantisation.input}"
+            )
         convolutions = {s.name for s in self.architecture.convolutions}
         relus = {s.name for s in self.architecture.layers if s.kind.value == "relu"}
         for what, types, wanted in (
@@ -81,7 +87,9 @@ class Model:
         ):
             if set(types) != wanted:
                 odd = sorted(set(types) ^ wanted)
-                raise ModelFileError(f"model {self.name}: the {what} types must name each layer once; see {odd[0]}")
+                raise ModelFileError(
+                    f"model {self.name}: the {what} types must name each layer once; see {odd[0]}"
+                )
             for name, to in types.items():
                 signed = what != "activations"
                 if to.signed != signed or not 2 <= to.width <= 32 or not -32 <= to.integer <= 32:
@@ -99,9 +107,7 @@ class Model:
         """
         if self.quantisation is None:
             raise ModelFileError(f"model {self.name} is float and has no codes; quantise it first")
-        layer, _, what = key.rpartition("/")
-        types = self.quantisation.weights if what == "kernel" else self.quantisation.biases
-        return types[layer].to_codes(self.weights[key])
+        return self.quantisation.of(key).to_codes(self.weights[key])
 
     def density(self, fire_only: bool = True) -> float:
         """Share of kernel weights that are not zero, over the Fire modules or all layers."""
@@ -139,7 +145,8 @@ def save(model: Model, path: Path) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise BadInputError(f"{path} cannot be written ({error.strerror}); choose another place") from error
 
 
@@ -149,11 +156,13 @@ def load(path: Path) -> Model:
     Raises:
         ModelFileError: it is missing, damaged, hostile, or not one of ours.
     """
-    if not path.is_file():
-        raise ModelFileError(f"a model must be a name from the zoo or a .safetensors file; there is no {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise ModelFileError(f"{path.name} must be below 1 GiB, not {path.stat().st_size:,} bytes")
     try:
+        if not path.is_file():
+            raise ModelFileError(
+                f"a model must be a name from the zoo or a .safetensors file; there is no {path}"
+            )
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelFileError(f"{path.name} must be below 1 GiB, not {path.stat().st_size:,} bytes")
         data = path.read_bytes()
         tensors = load_tensors(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -167,7 +176,8 @@ def load(path: Path) -> Model:
         ) from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ModelFileError(
-            f"{path.name} must carry sqz_hw metadata ({FORMAT}), and has none; import it with scripts/import_weights.py"
+            f"{path.name} must carry sqz_hw metadata ({FORMAT}), and has none; "
+            "import it with scripts/import_weights.py"
         )
     try:
         return _from_parts(meta, tensors)
@@ -186,8 +196,10 @@ def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
         raise ModelFileError(f"model {name}: kind must be float or quantised, not {meta['kind']!r}")
     if meta["kind"] == "float":
         for key, tensor in tensors.items():
-            if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-                raise ModelFileError(f"model {name}: {key} must be finite float32, not {tensor.dtype}")
+            if tensor.dtype != np.float32:
+                raise ModelFileError(f"model {name}: {key} must be float32, not {tensor.dtype}")
+            if not np.isfinite(tensor).all():
+                raise ModelFileError(f"model {name}: {key} must be finite, and has NaN or infinity")
         return Model(name, architecture, tensors, None, dict(meta["record"]))
     quantisation = Quantisation.from_dict(meta["quantisation"])
     values: dict[str, npt.NDArray[np.float32]] = {}
@@ -201,7 +213,10 @@ def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
             raise ModelFileError(f"model {name}: {key} must hold signed integer codes, not {codes.dtype}")
         if codes.size and not to.min_code <= codes.min() <= codes.max() <= to.max_code:
             raise ModelFileError(f"model {name}: {key} has codes outside its type {to}")
-        values[key] = to.to_values(codes).astype(np.float32)
+        exact = to.to_values(codes)
+        values[key] = exact.astype(np.float32)
+        if not np.array_equal(values[key], exact):
+            raise ModelFileError(f"model {name}: {key} has codes of {to} that float32 cannot hold")
     return Model(name, architecture, values, quantisation, dict(meta["record"]))
 
 

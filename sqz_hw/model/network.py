@@ -14,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from sqz_hw.model.architecture import Architecture
+from sqz_hw.model.dropout import ResumableDropout
 from sqz_hw.model.layers import Kind, LayerSpec
 from sqz_hw.model.qlayers import (
     ArgMax,
@@ -33,13 +34,14 @@ ARGMAX_NAME = "argmax"
 Layer = tf.keras.layers.Layer
 
 
-def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float = 0.0) -> Any:
+def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float = 0.0, seed: int = 0) -> Any:
     """The float network for training (``batch_norm``) or after folding.
 
     Args:
         arch: what to build.
         batch_norm: normalise after each convolution, which then has no bias of its own.
         dropout: share of conv10's input dropped while training (the paper uses 0.5).
+        seed: of the dropout.
 
     Output shape:
         (N, classes): mean of conv10's map after ReLU, without softmax.
@@ -64,7 +66,7 @@ def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float
     def relu(spec: LayerSpec, x: Any) -> Any:
         return tf.keras.layers.ReLU(name=spec.safe_name)(x)
 
-    return _build(arch, conv, relu, dropout)
+    return _build(arch, conv, relu, ResumableDropout(dropout, seed, "dropout") if dropout else None)
 
 
 def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax: bool = False) -> Any:
@@ -90,9 +92,11 @@ def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax:
         )(_pad(spec, x))
 
     def relu(spec: LayerSpec, x: Any) -> Any:
-        return FixedPointRelu2D(activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name)(x)
+        return FixedPointRelu2D(
+            activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name
+        )(x)
 
-    network = _build(arch, conv, relu, 0.0)
+    network = _build(arch, conv, relu)
     if argmax:
         network = tf.keras.Model(network.input, ArgMax(name=ARGMAX_NAME)(network.output), name="squeezenet")
     return network
@@ -136,7 +140,7 @@ def _build(
     arch: Architecture,
     conv: Callable[[LayerSpec, Any], Any],
     relu: Callable[[LayerSpec, Any], Any],
-    dropout: float,
+    dropout: ResumableDropout | None = None,
 ) -> Any:
     tensors: dict[str, Any] = {}
     source: Any = None
@@ -146,8 +150,8 @@ def _build(
             out = source = tf.keras.Input(spec.out_shape, name=spec.safe_name)
         elif spec.kind is Kind.CONV:
             x = args[0]
-            if dropout and spec is arch.convolutions[-1]:
-                x = tf.keras.layers.Dropout(dropout, name="dropout")(x)
+            if dropout is not None and spec is arch.convolutions[-1]:
+                x = dropout(x)
             out = conv(spec, x)
         elif spec.kind is Kind.RELU:
             out = relu(spec, args[0])

@@ -15,6 +15,9 @@ from sqz_hw.model.architecture import Architecture
 RAMP = 0.6
 """Share of the stage over which sparsity rises (cubic: Zhu and Gupta 2017, equation 1)."""
 
+UPDATES = 20
+"""Times that masks are chosen anew on the ramp, at least; a long ramp has one every 20 steps."""
+
 
 def prune_fire_modules(network: Any, arch: Architecture, sparsity: float, steps: int) -> Any:
     """Wrap the convolutions of the Fire modules for gradual magnitude pruning.
@@ -29,16 +32,25 @@ def prune_fire_modules(network: Any, arch: Architecture, sparsity: float, steps:
         A network that shares the weights; train it with ``pruning_callback``.
     """
     in_fire = {s.safe_name for s in arch.convolutions if s.fire}
-    schedule = tfmot.sparsity.keras.PolynomialDecay(
-        initial_sparsity=0.0, final_sparsity=sparsity, begin_step=0, end_step=max(1, int(steps * RAMP)), frequency=20
-    )
+    schedule = _schedule(sparsity, steps)
 
     def wrap(layer: Any) -> Any:
         if layer.name in in_fire:
-            return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule, name=f"prune_{layer.name}")
+            return tfmot.sparsity.keras.prune_low_magnitude(
+                layer, pruning_schedule=schedule, name=f"prune_{layer.name}"
+            )
         return layer
 
     return tf.keras.models.clone_model(network, clone_function=wrap)
+
+
+def _schedule(sparsity: float, steps: int) -> Any:
+    """The ramp; its last update falls on its end, so that the final sparsity is reached."""
+    every = max(1, min(20, int(steps * RAMP) // UPDATES))
+    end = int(steps * RAMP) // every * every
+    if end == 0:
+        return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=0, frequency=1)
+    return tfmot.sparsity.keras.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=every)
 
 
 def strip(network: Any) -> Any:

@@ -6,6 +6,7 @@ Scales are powers of two, one for each tensor: `quantized_bits(w, i, alpha=1)` a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ INPUT_TYPE = FixedPoint(8, 0, False)
 
 FLOAT32_MANTISSA_BITS = 24
 MAX_BITS = 16
+SMALLEST = -24
+"""Integer bits of a tensor that is as good as zero."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Quantisation:
     biases: Mapping[str, FixedPoint]
     activations: Mapping[str, FixedPoint]
     input: FixedPoint = INPUT_TYPE
+
+    def of(self, key: str) -> FixedPoint:
+        """The type of a weight tensor by its key, `<layer>/kernel` or `<layer>/bias`."""
+        layer, _, what = key.rpartition("/")
+        return (self.weights if what == "kernel" else self.biases)[layer]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON metadata."""
@@ -108,8 +116,8 @@ def _least_error(values: npt.NDArray[np.floating[Any]], bits: int, signed: bool)
 
 
 def _integer_bits(top: float) -> int:
-    """Smallest i with ``top < 2**i`` (0 for an all-zero tensor)."""
-    return int(np.floor(np.log2(top))) + 1 if top > 0 else 0
+    """Smallest i with ``top < 2**i`` (0 for an all-zero tensor, -24 for one that is as good as zero)."""
+    return max(SMALLEST, math.frexp(top)[1]) if top > 0 else 0
 
 
 def _check_bits(bits: int) -> None:

@@ -23,6 +23,7 @@ class FixedPointBits(quantized_bits):  # type: ignore[misc]
         self._unit = quantized_bits(bits, 0, keep_negative=1, alpha=1)
 
     def __call__(self, x: Any) -> Any:
+        """The nearest values of the type."""
         scale = 2.0**self.integer
         return self._unit(x / scale) * scale
 
@@ -40,6 +41,7 @@ class FixedPointRelu(quantized_relu):  # type: ignore[misc]
         self._unit = quantized_relu(bits, 0)
 
     def __call__(self, x: Any) -> Any:
+        """The nearest values of the type, zero for negative ones."""
         scale = 2.0**self.integer
         return self._unit(x / scale) * scale
 

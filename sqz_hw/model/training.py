@@ -6,6 +6,7 @@ goes on from there to the same result.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from sqz_hw.model import checkpoints
 from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.augmentation import Batches, to_float
 from sqz_hw.model.calibration import calibrate
-from sqz_hw.model.checkpoints import Progress
+from sqz_hw.model.checkpoints import STAGES, Progress
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model, load, save
 from sqz_hw.model.network import (
@@ -35,7 +36,6 @@ from sqz_hw.model.pruning import MaskedModel, prune_fire_modules, pruning_callba
 from sqz_hw.model.quantisation import quantise
 from sqz_hw.model.settings import TrainSettings
 
-STAGES = ("float", "prune", "qat")
 Report = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, batches done, batches in all, metrics so far."""
 
@@ -61,8 +61,8 @@ def split(data: Dataset, validation_images: int, seed: int) -> tuple[Dataset, Da
         return data, None
     if validation_images >= len(data):
         raise BadInputError(
-            f"{data.source}: {validation_images} validation images must be fewer than the {len(data)} images; "
-            "lower --validation-images"
+            f"{data.source}: {validation_images} validation images must be fewer than the "
+            f"{len(data)} images; lower --validation-images"
         )
     order = np.random.default_rng([seed, 0x5EED]).permutation(len(data))
     held, kept = np.sort(order[:validation_images]), np.sort(order[validation_images:])
@@ -77,12 +77,18 @@ def train(run: Run, *, resume: bool, report: Report) -> Model:
     ``model.safetensors`` (quantised) after their stages.
 
     Raises:
-        BadInputError: there is a checkpoint and ``resume`` is false, or it is of another run.
+        BadInputError: there is a checkpoint and ``resume`` is false, or it is of another run;
+            the loss leaves the finite numbers; the folder cannot be written.
     """
     progress = _starting_point(run, resume)
     tf.keras.utils.set_random_seed(run.settings.seed)
     tf.config.experimental.enable_op_determinism()
-    run.output.mkdir(parents=True, exist_ok=True)
+    try:
+        run.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"{run.output} cannot be written ({error.strerror}); choose another --output"
+        ) from error
     for stage in STAGES[STAGES.index(progress.stage) :]:
         if stage != progress.stage:
             progress = replace(progress, stage=stage, epoch=0)
@@ -102,7 +108,11 @@ def accuracy(network: Any, data: Dataset, batch: int = 500) -> float:
 
 
 def _starting_point(run: Run, resume: bool) -> Progress:
-    settings = {"architecture": run.architecture.to_dict(), **run.settings.model_dump(), "data": run.train.source}
+    settings = {
+        "architecture": run.architecture.to_dict(),
+        **run.settings.model_dump(),
+        "data": run.train.source,
+    }
     stored = checkpoints.read_progress(run.output)
     if stored is None:
         return Progress("float", 0, 0.0, [], settings)
@@ -120,8 +130,12 @@ def _starting_point(run: Run, resume: bool) -> Progress:
     return stored
 
 
+def _trainable(run: Run) -> Any:
+    return float_network(run.architecture, dropout=run.settings.dropout, seed=run.settings.seed)
+
+
 def _float_stage(run: Run, progress: Progress, report: Report) -> Progress:
-    network = float_network(run.architecture, dropout=run.settings.dropout)
+    network = _trainable(run)
     _compile(run, network, run.settings.float_rate, run.settings.float_epochs)
     progress = _epochs(run, network, progress, run.settings.float_epochs, report, [])
     _store(run, "float", fold_batch_norm(network, run.architecture), progress)
@@ -129,7 +143,7 @@ def _float_stage(run: Run, progress: Progress, report: Report) -> Progress:
 
 
 def _prune_stage(run: Run, progress: Progress, report: Report) -> Progress:
-    network = float_network(run.architecture, dropout=run.settings.dropout)
+    network = _trainable(run)
     if progress.epoch == 0:  # the checkpoint still holds the float stage
         _compile(run, network, run.settings.float_rate, run.settings.float_epochs)
         checkpoints.restore(run.output, network)
@@ -161,19 +175,14 @@ def _qat_stage(run: Run, progress: Progress, report: Report) -> Progress:
     progress = _epochs(run, network, progress, settings.qat_epochs, report, [])
     latent = get_weights(network, arch)
     on_grid = {
-        key: quantise(
-            latent[key], (quantisation.weights if key.endswith("kernel") else quantisation.biases)[key.rpartition("/")[0]]
-        ).astype(np.float32)
-        for key in latent
+        key: quantise(values, quantisation.of(key)).astype(np.float32) for key, values in latent.items()
     }
     set_weights(network, on_grid)
     record = _record(run, progress)
     if run.test is not None:
         record["accuracy"] = {
-            **{
-                stage: load(run.output / f"model-{stage}.safetensors").record["accuracy"]
-                for stage in ("float", "pruned")
-            },
+            "float": _folded_accuracy(run, load(run.output / "model-float.safetensors").weights, run.test),
+            "pruned": _folded_accuracy(run, folded, run.test),
             "quantised": accuracy(network, run.test),
         }
     save(Model(run.name, arch, on_grid, quantisation, record), run.output / "model.safetensors")
@@ -232,7 +241,9 @@ def _epochs(
         labels = run.train.y
         if labels is None:
             raise BadInputError(f"{run.train.source}: training needs labels, and there are none")
-        batches = Batches(run.train.x, labels, run.settings.batch_size, run.settings.seed, done_before + epoch)
+        batches = Batches(
+            run.train.x, labels, run.settings.batch_size, run.settings.seed, done_before + epoch
+        )
         title = f"{progress.stage} {epoch + 1}/{epochs}"
         logs = network.fit(
             batches, epochs=1, shuffle=False, verbose=0,
@@ -244,6 +255,11 @@ def _epochs(
             "loss": float(logs["loss"][0]),
             "train_top1": 100.0 * float(logs["accuracy"][0]),
         }
+        if not math.isfinite(entry["loss"]):
+            raise BadInputError(
+                f"{title}: the loss must stay finite, not {entry['loss']}; "
+                f"lower --{progress.stage}-rate and train into another folder"
+            )
         if run.validation is not None:
             entry["validation_top1"] = accuracy(network, run.validation)
         seconds = time.monotonic() - began
@@ -271,10 +287,14 @@ def _record(run: Run, progress: Progress) -> dict[str, Any]:
     }
 
 
+def _folded_accuracy(run: Run, weights: Weights, test: Dataset) -> float:
+    network = float_network(run.architecture, batch_norm=False)
+    set_weights(network, weights)
+    return accuracy(network, test)
+
+
 def _store(run: Run, stage: str, weights: Weights, progress: Progress) -> None:
     record = _record(run, progress)
     if run.test is not None:
-        network = float_network(run.architecture, batch_norm=False)
-        set_weights(network, weights)
-        record["accuracy"] = accuracy(network, run.test)
+        record["accuracy"] = _folded_accuracy(run, weights, run.test)
     save(Model(run.name, run.architecture, weights, None, record), run.output / f"model-{stage}.safetensors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ def simulate(
     images: npt.NDArray[np.uint8],
     folder: Path,
     workers: int | None = None,
+    keep: Collection[str] | None = None,
 ) -> Iterator[Trace]:
     """Run images and yield each one's trace, in order.
 
@@ -52,11 +53,14 @@ def simulate(
         images: uint8, N x H x W x 3.
         folder: ``csim/``: ``inputs.npy`` and ``streams.txt`` are written there.
         workers: processes; default: one for each core, no more than images.
+        keep: names of the streams to record besides the design's input and output; None records all.
 
     Raises:
         ToolError: the simulation broke off; the message says why.
     """
     streams = ordered_streams(design)
+    if keep is not None:
+        streams = [streams[0], *(s for s in streams[1:-1] if s.name in keep), streams[-1]]
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / IMAGES_FILE, np.ascontiguousarray(images), allow_pickle=False)
     lines = [f"{s.name} {int(np.prod(s.shape))}" for s in streams]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
 
 from sqz_hw.errors import ModelFileError
@@ -27,11 +28,10 @@ def find(name_or_path: str) -> Path:
     if name_or_path in names():
         return FOLDER / f"{name_or_path}{SUFFIX}"
     path = Path(name_or_path)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        inside = path / f"model{SUFFIX}"
-        if inside.is_file():
+    with suppress(OSError):  # a name that no file can have
+        if path.is_file():
+            return path
+        if path.is_dir() and (inside := path / f"model{SUFFIX}").is_file():
             return inside
     close = difflib.get_close_matches(name_or_path, names(), n=3, cutoff=0.4) or list(names())
     raise ModelFileError(
