@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(verb: str) -> None:
-    """Hand over to ``sqz-hw VERB`` with this script's arguments; never returns."""
+def enter() -> None:
+    """Go on under the checkout's .venv if this is another Python; refuse one that lacks what is needed."""
     python = ROOT / ".venv" / "bin" / "python"
     inside = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
     if python.exists() and not inside:
@@ -23,6 +23,11 @@ def run(verb: str) -> None:
             f"and {sys.executable} has none of it; run 'make venv' first\n"
         )
         sys.exit(5)
+
+
+def run(verb: str) -> None:
+    """Hand over to ``sqz-hw VERB`` with this script's arguments; never returns."""
+    enter()
     sys.path.insert(0, str(ROOT))
     from sqz_hw.cli import main
 
