@@ -61,15 +61,10 @@ def quiet() -> contextlib.ExitStack:
 def measure(name: str, images: int, golden_images: int, folder: Path) -> dict[str, float]:
     model, part = load(name), resolve(PART)
     options = ConversionOptions(part.full_name)
+    names = {"name": model.name, "part": part.name, "clock_mhz": 100.0}
     with quiet():
-        first = design_of(
-            convert(model, options, Decisions(), folder),
-            model,
-            name=model.name,
-            part=part.name,
-            clock_mhz=100.0,
-        )
-        decisions = decide(first, part.dsp)
+        plain = convert(model, options, Decisions(), folder)
+        decisions = decide(design_of(plain, model, **names), part.dsp)
         graph = convert(model, options, decisions, folder / "hls")
         write_project(graph, folder / "hls")
     design = design_of(graph, model, **names)

@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+HANDED_OVER = "SQZ_HW_HANDED_OVER"
+"""Set for the .venv's Python, so that a broken .venv ends in an error instead of a loop."""
 
 
 def enter() -> None:
     """Go on under the checkout's .venv if this is another Python; refuse one that lacks what is needed."""
     python = ROOT / ".venv" / "bin" / "python"
     inside = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
-    if python.exists() and not inside:
+    if python.exists() and not inside and not os.environ.get(HANDED_OVER):
+        os.environ[HANDED_OVER] = "1"
         os.execv(python, [str(python), *sys.argv])  # noqa: S606  the same script, another Python
     missing = [
         name for name in ("click", "tensorflow", "hls4ml", "qkeras") if importlib.util.find_spec(name) is None

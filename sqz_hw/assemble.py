@@ -34,7 +34,7 @@ from sqz_hw.report.content import (
     Verdict,
     VerificationSection,
 )
-from sqz_hw.verify.run import Outcome, accuracy
+from sqz_hw.verify.run import CSIM, Outcome, accuracy
 
 Scores = npt.NDArray[np.float64]
 
@@ -92,8 +92,14 @@ def assemble(
 def _totals(totals: Mapping[str, EstimateRange | None]) -> dict[str, Range | None]:
     """The estimate's totals, block RAM in tiles of two as well; these kernels place nothing in URAM."""
     blocks = totals["BRAM18"]
-    tiles = None if blocks is None else Range(*(-(-n // 2) for n in (blocks.low, blocks.expected, blocks.high)))
-    return {**{name: _range(amount) for name, amount in totals.items()}, "BRAM36": tiles, "URAM": Range.exactly(0)}
+    tiles = (
+        None if blocks is None else Range(*(-(-n // 2) for n in (blocks.low, blocks.expected, blocks.high)))
+    )
+    return {
+        **{name: _range(amount) for name, amount in totals.items()},
+        "BRAM36": tiles,
+        "URAM": Range.exactly(0),
+    }
 
 
 def _model(model: Model) -> ModelSection:
@@ -124,19 +130,19 @@ def _verification(outcome: Outcome, data: Dataset, float_scores: Scores | None) 
     comparison = outcome.comparison
     agreement = None
     if float_scores is not None:
-        same = float_scores.argmax(axis=1) == outcome.csim_scores.argmax(axis=1)
+        same = float_scores.argmax(axis=1) == outcome.scores[CSIM].argmax(axis=1)
         agreement = round(float(100.0 * same.mean()), 4)
-    engines = {"qkeras": outcome.reference_scores, "csim": outcome.csim_scores}
+    engines = dict(outcome.scores)
     if float_scores is not None:
         engines = {"float": float_scores, **engines}
     measured = None
     if data.y is not None:
         measured = {name: _accuracy(scores, data.y) for name, scores in engines.items()}
-    missing = "no tensor of the QKeras network answers to it"
+    missing = "the engine has no tensor that answers to it"
     return VerificationSection(
         images=comparison.images,
         source=data.source,
-        compared=("qkeras", "csim"),
+        compared=(*comparison.engines, CSIM),
         layers=tuple(
             LayerComparison(row.name, row.elements, row.mismatches, row.max_abs_error_lsb)
             for row in comparison.rows()

@@ -53,7 +53,7 @@ def parse(text: str) -> Design:
             name=_text(plain["name"]),
             part=_text(plain["part"]),
             backend=_text(plain["backend"]),
-            clock_mhz=_number(plain["clock_mhz"]),
+            clock_mhz=_positive(plain["clock_mhz"]),
             layers=tuple(_layer_from_plain(layer) for layer in plain["layers"]),
             streams=tuple(_stream_from_plain(stream) for stream in plain["streams"]),
         )
@@ -74,9 +74,9 @@ def _whole(value: Any, low: int = 0) -> int:
     return value
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is no number")
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise TypeError(f"{value!r} is no number above 0")
     return value
 
 

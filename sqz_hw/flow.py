@@ -31,6 +31,7 @@ from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model
 from sqz_hw.report.content import Report
 from sqz_hw.settings import BuildSettings
+from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import Simulator, compile_project, find_compiler
 from sqz_hw.verify.run import Outcome, verify
 from sqz_hw.verify.vectors import made_images
@@ -128,7 +129,7 @@ def _finish(state: _State) -> Built:
         raise RuntimeError("the steps of a build must end with a report")
     _write_record(state)
     try:
-        state.outcome.require_bit_exact("QKeras")
+        state.outcome.require_bit_exact()
     except OutputsDifferError as error:
         kept = state.target.with_name(f"{state.target.name}-differs")
         place(state.partial, kept)
@@ -200,6 +201,7 @@ def _write(state: _State) -> None:
     state.design = _convert(state, state.decisions, state.partial / "hls")
     (state.partial / "csim").mkdir()
     (state.partial / "csim" / "design.json").write_text(state.design.to_json(), encoding="utf-8")
+    shutil.copyfile(state.model_path, state.partial / "csim" / "model.safetensors")
 
 
 def _convert(state: _State, decisions: Decisions, folder: Path | None) -> Design:
@@ -228,27 +230,33 @@ def _compile(state: _State) -> None:
 
 
 def _verify(state: _State) -> None:
-    """Run every image through C-simulation and QKeras; compare every tensor."""
+    """Run every image through C-simulation, QKeras and the golden model; compare every tensor."""
     from sqz_hw.hls.convert import qkeras_network
     from sqz_hw.hls.testbench import write_testbench_data
     from sqz_hw.model.tensors import reference_tensors
+    from sqz_hw.verify.golden import GoldenModel
 
     if state.simulator is None or state.design is None:
         raise RuntimeError("verification must come after compilation")
     with _heard(state.log):
         network = qkeras_network(state.model, argmax=state.settings.result == "argmax")
+    golden = GoldenModel(state.design)
+    engines = {
+        "qkeras": (by_stream(state.design, t) for t in reference_tensors(network, state.data.x)),
+        "golden": (trace.codes for trace in golden.traces(state.data.x)),
+    }
     total = len(state.data)
     state.outcome = verify(
         state.simulator,
         state.design,
         state.data.x,
-        reference_tensors(network, state.data.x),
+        engines,
         state.partial / "csim",
         workers=state.settings.workers,
         on_image=lambda done: state.watch.image(done, total),
     )
     write_testbench_data(
-        state.partial / "hls", state.design, state.data.x[:TESTBENCH_IMAGES], state.outcome.reference_scores
+        state.partial / "hls", state.design, state.data.x[:TESTBENCH_IMAGES], state.outcome.scores["qkeras"]
     )
 
 
@@ -268,7 +276,7 @@ STEPS: tuple[tuple[str, Callable[[_State], None]], ...] = (
     ("choose folding and FIFO depths", _decide),
     ("write the HLS project", _write),
     ("compile the C-simulation", _compile),
-    ("compare every layer with QKeras", _verify),
+    ("compare every layer: C-simulation, QKeras, golden model", _verify),
     ("write the report", _report),
 )
 

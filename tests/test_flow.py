@@ -50,7 +50,7 @@ def test_the_report_is_of_the_promised_schema_and_true(project):
     assert report["model"]["macs"] == model.architecture.macs
     kernels = [v for k, v in model.weights.items()]
     assert report["model"]["nonzeros"] == sum(int(np.count_nonzero(v)) for v in kernels)
-    assert report["verification"]["compared"] == ["qkeras", "csim"]
+    assert report["verification"]["compared"] == ["qkeras", "golden", "csim"]
     assert report["verification"]["bit_exact"] is True
     assert "accuracy" not in report["verification"]
     assert report["part"]["budget"]["BRAM36"] == resolve("xc7z020").bram36

@@ -12,8 +12,12 @@ from sqz_hw.errors import BadInputError
 
 
 @click.command(name="evaluate")
-@click.option("--model", default=zoo.DEFAULT, show_default=True, help="Name of the zoo, or a .safetensors file.")
-@click.option("--data", required=True, help="cifar10, an .npz with x and y, or a folder with a subfolder a class.")
+@click.option(
+    "--model", default=zoo.DEFAULT, show_default=True, help="Name of the zoo, or a .safetensors file."
+)
+@click.option(
+    "--data", required=True, help="cifar10, an .npz with x and y, or a folder with a subfolder a class."
+)
 @click.option("--engine", required=True, help="float, qkeras, golden or csim.")
 @click.option("--images", type=int, default=None, help="The first so many images; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -15,6 +15,7 @@ VERBS = {
     "build": "sqz_hw.cli.build",
     "evaluate": "sqz_hw.cli.evaluate",
     "train": "sqz_hw.cli.train",
+    "verify": "sqz_hw.cli.verify",
 }
 
 

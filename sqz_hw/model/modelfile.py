@@ -164,7 +164,7 @@ def load(path: Path) -> Model:
         if path.stat().st_size > MAX_BYTES:
             raise ModelFileError(f"{path.name} must be below 1 GiB, not {path.stat().st_size:,} bytes")
         data = path.read_bytes()
-        tensors = load_tensors(data)
+        tensors = dict(sorted(load_tensors(data).items()))
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         meta = json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "null"))
     except OSError as error:

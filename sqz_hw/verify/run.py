@@ -1,4 +1,4 @@
-"""One verification: C-simulation against a reference on some images, with what each predicts."""
+"""One verification: C-simulation against other engines on some images, with what each predicts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sqz_hw.design import Design, Op
+from sqz_hw.design import Design, DesignLayer, Op
 from sqz_hw.errors import OutputsDifferError
-from sqz_hw.verify.compare import Comparison, describe
+from sqz_hw.verify.compare import Codes, Comparison, Values, describe
 from sqz_hw.verify.compiler import Simulator
 from sqz_hw.verify.csim import simulate
+from sqz_hw.verify.picture import draw_difference
 
 OUTPUTS_FILE = "outputs.npy"
 LOG_FILE = "csim.log"
+CSIM = "csim"
 Scores = npt.NDArray[np.float64]
+Engine = Iterable[Mapping[str, Values | Codes]]
+"""For each image, codes by stream name."""
 
 
 @dataclass(frozen=True)
@@ -26,31 +30,29 @@ class Outcome:
 
     Attributes:
         comparison: differences by layer.
-        csim_scores: real values, images x classes, of the C-simulation.
-        reference_scores: the same of the reference.
+        scores: real values, images x classes, by engine (``csim`` and those it was compared with).
+        picture: where the first differing layer differs, if one does.
     """
 
     comparison: Comparison
-    csim_scores: Scores
-    reference_scores: Scores
+    scores: Mapping[str, Scores]
+    picture: Path | None
 
-    def require_bit_exact(self, reference: str) -> None:
+    def require_bit_exact(self) -> None:
         """Refuse a result in which any value differs.
-
-        Args:
-            reference: name of the reference engine, for the message.
 
         Raises:
             OutputsDifferError: the message names the first layer that differs.
         """
+        engines = " and ".join(self.comparison.engines)
         first = self.comparison.first_difference()
         if first is not None:
             raise OutputsDifferError(
-                f"C-simulation must equal {reference} in every layer, and differs first in {describe(first)}"
+                f"C-simulation must equal {engines} in every layer, and differs first in {describe(first)}"
             )
         if self.comparison.not_compared:
             raise OutputsDifferError(
-                f"C-simulation must be compared with {reference} in every layer, and "
+                f"C-simulation must be compared with {engines} in every layer, and "
                 f"{', '.join(sorted(self.comparison.not_compared))} has no counterpart"
             )
 
@@ -59,40 +61,54 @@ def verify(
     simulator: Simulator,
     design: Design,
     images: npt.NDArray[np.uint8],
-    reference: Iterable[Mapping[str, Scores]],
+    engines: Mapping[str, Engine],
     folder: Path,
     *,
     workers: int | None = None,
     on_image: Callable[[int], None] = lambda done: None,
 ) -> Outcome:
-    """Run and compare, one image at a time.
+    """Run and compare, one image at a time: memory does not grow with their number.
 
     Args:
         simulator: the compiled project.
         design: the hardware.
         images: uint8, N x H x W x 3.
-        reference: for each image, values by layer name (see ``Comparison.add``).
-        folder: ``csim/``; inputs, stream list, outputs (integer codes) and a log are written there.
+        engines: by name, what to compare with.
+        folder: ``csim/``; inputs, stream list, outputs (integer codes), a log and, where a layer
+            differs, a picture are written there.
         workers: simulation processes.
         on_image: called with the number of images done.
 
     Raises:
         ToolError: the simulation broke off.
     """
-    comparison = Comparison(design)
-    summing = next(layer for layer in design.layers if layer.op is Op.GLOBAL_SUM)
-    outputs, given, wanted = [], [], []
-    for trace, tensors in zip(simulate(simulator, design, images, folder, workers), reference, strict=True):
-        comparison.add(trace, tensors)
-        codes = trace.codes[summing.outputs[0]].reshape(-1)
-        given.append(codes * summing.out_type.lsb)
-        wanted.append(np.asarray(tensors[summing.reference or summing.name], np.float64).reshape(-1))
+    comparison = Comparison(design, tuple(engines))
+    summing = scores_layer(design)
+    stream = summing.outputs[0]
+    outputs: list[Codes] = []
+    scores: dict[str, list[Scores]] = {name: [] for name in (*engines, CSIM)}
+    traces = simulate(simulator, design, images, folder, workers)
+    for trace, *others in zip(traces, *engines.values(), strict=True):
+        found = dict(zip(engines, others, strict=True))
+        comparison.add(trace, found)
+        for name, codes in {**found, CSIM: trace.codes}.items():
+            scores[name].append(np.asarray(codes[stream], np.float64).reshape(-1) * summing.out_type.lsb)
         outputs.append(trace.codes[design.output.name].reshape(-1).copy())
         on_image(trace.image + 1)
     np.save(folder / OUTPUTS_FILE, np.stack(outputs), allow_pickle=False)
-    rows = [f"{comparison.images} images", *(describe(row) for row in comparison.rows())]
+    rows = [
+        f"{comparison.images} images, compared with {', '.join(engines)}",
+        *map(describe, comparison.rows()),
+    ]
     (folder / LOG_FILE).write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return Outcome(comparison, np.stack(given), np.stack(wanted))
+    first = comparison.first_difference()
+    picture = draw_difference(first, folder) if first is not None else None
+    return Outcome(comparison, {name: np.stack(per_image) for name, per_image in scores.items()}, picture)
+
+
+def scores_layer(design: Design) -> DesignLayer:
+    """The layer whose output are the class scores (an arg max may follow it)."""
+    return next(layer for layer in design.layers if layer.op is Op.GLOBAL_SUM)
 
 
 def accuracy(scores: Scores, labels: npt.NDArray[np.int64], k: int) -> float | None:

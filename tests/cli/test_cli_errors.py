@@ -71,7 +71,9 @@ def test_unknown_part_or_board(build, part, pattern):
 def test_missing_model(build, tmp_path):
     code, error = build(model=tmp_path / "nowhere.safetensors")
     assert code == 2
-    one_line(error, "a model must be a name of the zoo or a .safetensors file; there is no .*nowhere.safetensors")
+    one_line(
+        error, "a model must be a name of the zoo or a .safetensors file; there is no .*nowhere.safetensors"
+    )
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty", "flipped"])
@@ -84,7 +86,10 @@ def test_corrupt_model(build, tiny_model_path, tmp_path, damage):
     path.write_bytes(bytes(content))
     code, error = build(model=path)
     assert code == 2
-    one_line(error, r"damaged\.safetensors must be a \.safetensors model of sqz_hw, and is damaged or something else")
+    one_line(
+        error,
+        r"damaged\.safetensors must be a \.safetensors model of sqz_hw, and is damaged or something else",
+    )
 
 
 def test_float_model(build, tiny_model, tmp_path):

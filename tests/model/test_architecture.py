@@ -61,8 +61,8 @@ def test_fire_modules_are_table_1s():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' weights are not in ../shared")
 def test_v1_1_has_the_layers_of_the_authors_own_weights():
     with np.load(SHARED / "squeezenet_v1.1_8bit.npz") as arrays:
-        kernels = {k.removesuffix("/kernel"): arrays[k].shape for k in arrays.files if k.endswith("/kernel")}
-    specs = {s.name: (s.kernel, s.kernel, s.in_shape[2], s.out_shape[2]) for s in V1_1.convolutions}
+        kernels = [(str(name), arrays[f"{name}/kernel"].shape) for name in arrays["layer_names"]]
+    specs = [(s.safe_name, (s.kernel, s.kernel, s.in_shape[2], s.out_shape[2])) for s in V1_1.convolutions]
     assert specs == kernels
 
 

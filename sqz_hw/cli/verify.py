@@ -1,0 +1,55 @@
+"""``sqz-hw verify``: a finished project against QKeras and the golden model, on other images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sqz_hw.errors import BadInputError
+
+
+@click.command(name="verify")
+@click.argument("project", type=click.Path(path_type=Path))
+@click.option("--data", default=None, help="cifar10, an .npz or a folder; default: images that are made.")
+@click.option("--images", type=int, default=32, show_default=True, help="How many images to verify on.")
+@click.option("--adversarial", is_flag=True, help="Then on images made to break hardware, too.")
+@click.option("--workers", type=int, default=None, help="Simulation processes; default: one for each core.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the images that are made.")
+def command(
+    project: Path, data: str | None, images: int, adversarial: bool, workers: int | None, seed: int
+) -> int:
+    """Compare every layer of a built project with QKeras and the golden model."""
+    from sqz_hw.verify_project import images_for, open_project, verify_project
+
+    for name, value in (("--images", images), ("--workers", workers)):
+        if value is not None and value < 1:
+            raise BadInputError(f"{name}: must be 1 or more, not {value}")
+    if seed < 0:
+        raise BadInputError(f"--seed: must be 0 or more, not {seed}")
+    opened = open_project(project)
+    dataset = images_for(opened, data, images, adversarial, seed)
+    console = Console()
+    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[rate]}"), console=console, transient=True) as bars:
+        task = bars.add_task("images", total=len(dataset), rate="")
+
+        def on_image(done: int) -> None:
+            elapsed = bars.tasks[0].elapsed or 0.0
+            bars.update(task, completed=done, rate=f"{done / elapsed:.1f} images/s" if elapsed else "")
+
+        outcome = verify_project(opened, dataset, workers=workers, on_image=on_image)
+    if outcome.picture is not None:
+        console.print(f"where it differs: {outcome.picture}", highlight=False, soft_wrap=True)
+    outcome.require_bit_exact()
+    rows = outcome.comparison.rows()
+    console.print(
+        f"bit-exact: {', '.join(outcome.comparison.engines)} and csim agree on all "
+        f"{sum(row.elements for row in rows):,} values of {len(rows)} tensors, {len(dataset):,} images "
+        f"({dataset.source})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0

@@ -1,0 +1,105 @@
+"""Verifies a finished project again, on other images; its files stay as they are."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sqz_hw.design import Design, Op
+from sqz_hw.errors import BadInputError
+from sqz_hw.model import datasets, modelfile
+from sqz_hw.model.datasets import Dataset
+from sqz_hw.verify.adversarial import first_layer_extremes, patterns, searched
+from sqz_hw.verify.compare import by_stream
+from sqz_hw.verify.compiler import compile_project
+from sqz_hw.verify.golden import GoldenModel
+from sqz_hw.verify.run import Outcome, verify
+from sqz_hw.verify.vectors import made_images
+
+ADVERSARIAL = "adversarial images"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder, read.
+
+    Attributes:
+        folder: where it is.
+        design: the hardware.
+        model: the model it was made from.
+    """
+
+    folder: Path
+    design: Design
+    model: modelfile.Model
+
+
+def open_project(folder: Path) -> Project:
+    """Read a project folder.
+
+    Raises:
+        BadInputError: it is none, or a part of it is missing or damaged.
+    """
+    design, model = folder / "csim" / "design.json", folder / "csim" / "model.safetensors"
+    for path in (design, model, folder / "hls" / "firmware"):
+        if not path.exists():
+            raise BadInputError(
+                f"a project must be a folder that build_hls.py wrote, and {folder} has no "
+                f"{path.relative_to(folder)}; build it again"
+            )
+    return Project(folder, Design.from_json(design.read_text(encoding="utf-8")), modelfile.load(model))
+
+
+def images_for(project: Project, data: str | None, count: int, adversarial: bool, seed: int) -> Dataset:
+    """The images to verify on: the user's, else made ones; then the adversarial ones if asked for.
+
+    Raises:
+        DataError: the data is missing, damaged or of the wrong shape.
+    """
+    size = project.design.input.shape[0]
+    chosen = datasets.load(data, size, limit=count) if data else made_images(size, count, seed)
+    if not adversarial:
+        return chosen
+    golden = GoldenModel(project.design)
+    extra = [
+        patterns(size, seed),
+        first_layer_extremes(project.design),
+        searched(project.design, golden.run, seed),
+    ]
+    return Dataset(np.concatenate([chosen.x, *extra]), None, f"{chosen.source}, and {ADVERSARIAL}")
+
+
+def verify_project(
+    project: Project, data: Dataset, *, workers: int | None, on_image: Callable[[int], None]
+) -> Outcome:
+    """C-simulation of the project's sources against QKeras and the golden model.
+
+    The project is compiled again only if its sources have changed since it was compiled. Where a
+    layer differs, a picture of it is put into ``csim/``.
+
+    Raises:
+        ToolError: g++ is missing or failed, or the simulation broke off.
+    """
+    from sqz_hw.hls.convert import qkeras_network
+    from sqz_hw.model.tensors import reference_tensors
+
+    design = project.design
+    argmax = any(layer.op is Op.ARGMAX for layer in design.layers)
+    network = qkeras_network(project.model, argmax=argmax)
+    simulator = compile_project(project.folder / "hls", project.folder / "csim")
+    engines = {
+        "qkeras": (by_stream(design, tensors) for tensors in reference_tensors(network, data.x)),
+        "golden": (trace.codes for trace in GoldenModel(design).traces(data.x)),
+    }
+    with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
+        outcome = verify(simulator, design, data.x, engines, Path(scratch), workers=workers, on_image=on_image)
+        if outcome.picture is None:
+            return outcome
+        kept = project.folder / "csim" / outcome.picture.name
+        shutil.copyfile(outcome.picture, kept)
+    return replace(outcome, picture=kept)
