@@ -13,11 +13,14 @@ from sqz_hw.estimate.memory import MemoryKind, MemoryMap, memory_map
 from sqz_hw.estimate.parts import Part
 from sqz_hw.estimate.ranges import Range as EstimateRange
 from sqz_hw.estimate.resources import PREDICTS, estimate_resources, verdict
+from sqz_hw.model.accumulators import accumulators
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
 from sqz_hw.model.storage import storage
 from sqz_hw.report.content import (
+    AccumulatorSection,
+    AccumulatorTypes,
     Accuracy,
     LatencyColumn,
     LayerComparison,
@@ -34,6 +37,7 @@ from sqz_hw.report.content import (
     Verdict,
     VerificationSection,
 )
+from sqz_hw.verify.exactness import float64_layers
 from sqz_hw.verify.run import CSIM, Outcome, accuracy
 
 Scores = npt.NDArray[np.float64]
@@ -60,7 +64,7 @@ def assemble(
     return Report(
         model=_model(model),
         part=PartSection.of(part),
-        verification=_verification(outcome, data, float_scores),
+        verification=_verification(design, outcome, data, float_scores),
         resources=(
             ResourceColumn(
                 kind="estimate",
@@ -86,6 +90,17 @@ def assemble(
         ),
         memory=_memory(design, part, memories),
         verdict=Verdict(judged.fits, judged.reasons),
+        accumulators=_accumulators(model),
+    )
+
+
+def _accumulators(model: Model) -> AccumulatorSection:
+    found = accumulators(model)
+    channels = {spec.name: spec.out_shape[2] for spec in model.architecture.convolutions}
+    return AccumulatorSection(
+        tight_bits=sum(a.tight.width * channels[name] for name, a in found.items()),
+        auto_bits=sum(a.auto.width * channels[name] for name, a in found.items()),
+        layers=tuple(AccumulatorTypes(name, str(a.tight), str(a.auto)) for name, a in found.items()),
     )
 
 
@@ -126,7 +141,9 @@ def _model(model: Model) -> ModelSection:
     )
 
 
-def _verification(outcome: Outcome, data: Dataset, float_scores: Scores | None) -> VerificationSection:
+def _verification(
+    design: Design, outcome: Outcome, data: Dataset, float_scores: Scores | None
+) -> VerificationSection:
     comparison = outcome.comparison
     agreement = None
     if float_scores is not None:
@@ -151,6 +168,7 @@ def _verification(outcome: Outcome, data: Dataset, float_scores: Scores | None) 
         float_agreement_top1=agreement,
         not_compared=tuple(NotCompared(name, missing) for name in sorted(comparison.not_compared)),
         accuracy=measured,
+        float64_layers=float64_layers(design),
     )
 
 

@@ -33,7 +33,8 @@ from sqz_hw.report.content import Report
 from sqz_hw.settings import BuildSettings
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import Simulator, compile_project, find_compiler
-from sqz_hw.verify.run import Outcome, verify
+from sqz_hw.verify.exactness import float64_layers
+from sqz_hw.verify.run import Engine, Outcome, verify
 from sqz_hw.verify.vectors import made_images
 from sqz_hw.workspace import partial_folder, place
 
@@ -239,9 +240,13 @@ def _verify(state: _State) -> None:
     if state.simulator is None or state.design is None:
         raise RuntimeError("verification must come after compilation")
     with _heard(state.log):
-        network = qkeras_network(state.model, argmax=state.settings.result == "argmax")
+        network = qkeras_network(
+            state.model,
+            argmax=state.settings.result == "argmax",
+            in_float64=float64_layers(state.design),
+        )
     golden = GoldenModel(state.design)
-    engines = {
+    engines: dict[str, Engine] = {
         "qkeras": (by_stream(state.design, t) for t in reference_tensors(network, state.data.x)),
         "golden": (trace.codes for trace in golden.traces(state.data.x)),
     }

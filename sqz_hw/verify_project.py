@@ -17,8 +17,9 @@ from sqz_hw.model.datasets import Dataset
 from sqz_hw.verify.adversarial import first_layer_extremes, patterns, searched
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import compile_project
+from sqz_hw.verify.exactness import float64_layers
 from sqz_hw.verify.golden import GoldenModel
-from sqz_hw.verify.run import Outcome, verify
+from sqz_hw.verify.run import Engine, Outcome, verify
 from sqz_hw.verify.vectors import made_images
 
 ADVERSARIAL = "adversarial images"
@@ -90,14 +91,16 @@ def verify_project(
 
     design = project.design
     argmax = any(layer.op is Op.ARGMAX for layer in design.layers)
-    network = qkeras_network(project.model, argmax=argmax)
+    network = qkeras_network(project.model, argmax=argmax, in_float64=float64_layers(design))
     simulator = compile_project(project.folder / "hls", project.folder / "csim")
-    engines = {
+    engines: dict[str, Engine] = {
         "qkeras": (by_stream(design, tensors) for tensors in reference_tensors(network, data.x)),
         "golden": (trace.codes for trace in GoldenModel(design).traces(data.x)),
     }
     with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
-        outcome = verify(simulator, design, data.x, engines, Path(scratch), workers=workers, on_image=on_image)
+        outcome = verify(
+            simulator, design, data.x, engines, Path(scratch), workers=workers, on_image=on_image
+        )
         if outcome.picture is None:
             return outcome
         kept = project.folder / "csim" / outcome.picture.name

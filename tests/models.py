@@ -10,6 +10,7 @@ from sqz_hw.model.architecture import V1_0, Architecture, small_stem
 from sqz_hw.model.datasets import Images
 from sqz_hw.model.modelfile import Model
 
+
 def tiny_architecture(**changes: Any) -> Architecture:
     """Two Fire modules on 16x16 with a simple bypass; ends in an 8x8 map, a power of two."""
     return small_stem(V1_0, **{**_TINY, **changes})

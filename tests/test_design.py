@@ -35,9 +35,21 @@ def small_design() -> Design:
         Stream("scores", (5, 4, 2), FixedPoint(6, 2, False, "RND_CONV", "SAT"), 20, "relu", None),
     )
     layers = (
-        DesignLayer("pad", Op.ZERO_PAD, ("image",), ("padded",), (5, 4, 3), (7, 6, 3), PIXEL, padding=(1, 1, 1, 1)),
         DesignLayer(
-            "conv1", Op.CONV, ("padded",), ("sums",), (7, 6, 3), (5, 4, 2), SUM, 3, 1, conv=conv, reference="conv1"
+            "pad", Op.ZERO_PAD, ("image",), ("padded",), (5, 4, 3), (7, 6, 3), PIXEL, padding=(1, 1, 1, 1)
+        ),
+        DesignLayer(
+            "conv1",
+            Op.CONV,
+            ("padded",),
+            ("sums",),
+            (7, 6, 3),
+            (5, 4, 2),
+            SUM,
+            3,
+            1,
+            conv=conv,
+            reference="conv1",
         ),
         DesignLayer("relu", Op.RELU, ("sums",), ("scores",), (5, 4, 2), (5, 4, 2), streams[3].type),
     )
@@ -185,7 +197,9 @@ def test_a_value_of_another_type_is_refused_wherever_it_stands(what):
     ids=lambda text: text[:12],
 )
 def test_what_is_no_design_is_refused(text):
-    with pytest.raises(BadInputError, match=r"^a design must be JSON as this program writes it .*; build it again$"):
+    with pytest.raises(
+        BadInputError, match=r"^a design must be JSON as this program writes it .*; build it again$"
+    ):
         Design.from_json(text)
 
 
@@ -202,7 +216,9 @@ def test_damaged_weights_are_refused():
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, len(TEXT) - 1), st.characters(codec="ascii")), min_size=1, max_size=3))
+@given(
+    st.lists(st.tuples(st.integers(0, len(TEXT) - 1), st.characters(codec="ascii")), min_size=1, max_size=3)
+)
 def test_damaged_text_is_refused_or_is_another_design(changes):
     letters = list(TEXT)
     for place, letter in changes:

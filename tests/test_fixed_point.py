@@ -104,7 +104,9 @@ def test_text_is_as_hls4ml_writes_it():
 def test_other_text_is_refused(text):
     with pytest.raises(BadInputError) as caught:
         FixedPoint.parse(text)
-    assert str(caught.value) == f"a fixed-point type must look like ap_fixed<16,6> or ap_uint<8>, not {text!r}"
+    assert (
+        str(caught.value) == f"a fixed-point type must look like ap_fixed<16,6> or ap_uint<8>, not {text!r}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,14 @@ def test_impossible_types_are_refused(values, text):
 
 @pytest.mark.parametrize(
     "plain",
-    [{}, {"width": 8, "integer": 3}, {"width": 8, "integer": 3, "signed": True, "bits": 8}, [], None, "ap_int<8>"],
+    [
+        {},
+        {"width": 8, "integer": 3},
+        {"width": 8, "integer": 3, "signed": True, "bits": 8},
+        [],
+        None,
+        "ap_int<8>",
+    ],
 )
 def test_other_fields_are_refused(plain):
     with pytest.raises(BadInputError, match=r"^a fixed-point type must have width, integer and signed, not "):

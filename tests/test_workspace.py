@@ -93,7 +93,9 @@ def test_an_old_project_left_beside_the_new_one_goes(tmp_path):
 
 def test_when_the_new_one_cannot_be_moved_the_old_one_comes_back(tmp_path):
     build(tmp_path / "p", "1")
-    with pytest.raises(BadInputError, match=r"p cannot be written \(No such file or directory\); choose another"):
+    with pytest.raises(
+        BadInputError, match=r"p cannot be written \(No such file or directory\); choose another"
+    ):
         place(tmp_path / "gone", tmp_path / "p")
     assert (tmp_path / "p" / MARKER).read_text() == "1"
     assert names(tmp_path) == ["p"]
@@ -103,7 +105,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     with (
-        pytest.raises(BadInputError, match=r"home holds something else than a build and would be replaced; choose another"),
+        pytest.raises(
+            BadInputError,
+            match=r"home holds something else than a build and would be replaced; choose another",
+        ),
         partial_folder(tmp_path / "home"),
     ):
         pass
@@ -123,7 +128,9 @@ def test_a_file_or_a_link_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     for name in ("file", "link"):
         with (
-            pytest.raises(BadInputError, match=rf"^the output must be a folder, and .*{name} is none; choose another"),
+            pytest.raises(
+                BadInputError, match=rf"^the output must be a folder, and .*{name} is none; choose another"
+            ),
             partial_folder(tmp_path / name),
         ):
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,13 +57,20 @@ class ConversionOptions:
             raise BadInputError(f"accumulators must be tight, auto or bit_exact, not {self.accumulators!r}")
 
 
-def qkeras_network(model: Model, *, argmax: bool = False) -> Any:
+def qkeras_network(model: Model, *, argmax: bool = False, in_float64: Collection[str] = ()) -> Any:
     """The QKeras network of a quantised model, weights in place.
+
+    Args:
+        model: a quantised model.
+        argmax: end in the index of the largest score.
+        in_float64: layers whose sums are computed in float64.
 
     Raises:
         ModelFileError: the model is float.
     """
-    network = quantised_network(model.architecture, require_quantised(model), argmax=argmax)
+    network = quantised_network(
+        model.architecture, require_quantised(model), argmax=argmax, in_float64=in_float64
+    )
     set_weights(network, model.weights)
     return network
 

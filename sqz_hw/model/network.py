@@ -6,7 +6,7 @@ class. Layer names are the architecture's with ``/`` replaced by ``_``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,13 @@ def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float
     return _build(arch, conv, relu, ResumableDropout(dropout, seed, "dropout") if dropout else None)
 
 
-def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax: bool = False) -> Any:
+def quantised_network(
+    arch: Architecture,
+    quantisation: Quantisation,
+    *,
+    argmax: bool = False,
+    in_float64: Collection[str] = (),
+) -> Any:
     """The QKeras network whose every tensor lies on the grid of its fixed-point type.
 
     Same-padding is an explicit ZeroPadding2D, so that each HLS tensor has its counterpart.
@@ -78,10 +84,11 @@ def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax:
         arch: what to build.
         quantisation: the types.
         argmax: end in the index of the largest score instead of the scores.
+        in_float64: safe names of convolutions whose sums are computed in float64.
     """
 
     def conv(spec: LayerSpec, x: Any) -> Any:
-        return FixedPointConv2D(
+        layer = FixedPointConv2D(
             spec.out_shape[2],
             spec.kernel,
             strides=spec.stride,
@@ -89,12 +96,13 @@ def quantised_network(arch: Architecture, quantisation: Quantisation, *, argmax:
             kernel_quantizer=weight_quantizer(quantisation.weights[spec.name]),
             bias_quantizer=weight_quantizer(quantisation.biases[spec.name]),
             name=spec.safe_name,
-        )(_pad(spec, x))
+        )
+        layer.in_float64 = spec.safe_name in in_float64
+        return layer(_pad(spec, x))
 
     def relu(spec: LayerSpec, x: Any) -> Any:
-        return FixedPointRelu2D(
-            activation_quantizer(quantisation.activations[spec.name]), name=spec.safe_name
-        )(x)
+        quantizer = activation_quantizer(quantisation.activations[spec.name])
+        return FixedPointRelu2D(quantizer, name=spec.safe_name, autocast=False)(x)
 
     network = _build(arch, conv, relu)
     if argmax:

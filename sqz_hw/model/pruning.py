@@ -36,9 +36,7 @@ def prune_fire_modules(network: Any, arch: Architecture, sparsity: float, steps:
 
     def wrap(layer: Any) -> Any:
         if layer.name in in_fire:
-            return tfmot.sparsity.keras.prune_low_magnitude(
-                layer, pruning_schedule=schedule, name=f"prune_{layer.name}"
-            )
+            return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
         return layer
 
     return tf.keras.models.clone_model(network, clone_function=wrap)

@@ -13,7 +13,21 @@ from qkeras import QActivation, QConv2D
 
 
 class FixedPointConv2D(QConv2D):  # type: ignore[misc]
-    """A QConv2D whose weight types may have any binary point (``FixedPointBits``)."""
+    """A QConv2D whose weight types may have any binary point (``FixedPointBits``).
+
+    Where ``in_float64`` is set, its sums are computed in float64: for layers whose sums
+    float32 is not proven to hold (``sqz_hw.verify.exactness.qkeras_proofs``).
+    """
+
+    in_float64 = False
+
+    def call(self, inputs: Any) -> Any:
+        """QConv2D's own computation, or the same in float64."""
+        if not self.in_float64:
+            return super().call(inputs)
+        kernel = tf.cast(self.kernel_quantizer_internal(self.kernel), tf.float64)
+        bias = tf.cast(self.bias_quantizer_internal(self.bias), tf.float64)
+        return tf.nn.conv2d(tf.cast(inputs, tf.float64), kernel, self.strides, "VALID") + bias
 
 
 class FixedPointRelu2D(QActivation):  # type: ignore[misc]

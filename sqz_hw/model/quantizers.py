@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
 from qkeras import quantized_bits, quantized_relu
 
 from sqz_hw.fixed_point import FixedPoint
@@ -41,8 +42,12 @@ class FixedPointRelu(quantized_relu):  # type: ignore[misc]
         self._unit = quantized_relu(bits, 0)
 
     def __call__(self, x: Any) -> Any:
-        """The nearest values of the type, zero for negative ones."""
+        """The nearest values of the type, zero for negative ones; float64 is rounded only once."""
         scale = 2.0**self.integer
+        if getattr(x, "dtype", None) == tf.float64:
+            steps = 2.0**self.bits
+            codes = tf.clip_by_value(tf.round(x / scale * steps), 0.0, steps - 1.0)
+            return tf.cast(codes * (scale / steps), tf.float32)
         return self._unit(x / scale) * scale
 
     def get_config(self) -> dict[str, Any]:

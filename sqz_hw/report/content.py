@@ -105,6 +105,8 @@ class VerificationSection:
         float_agreement_top1: percent of images with the float model's top class, or None.
         not_compared: what was left out, each with its reason.
         accuracy: by engine, or None where labels are not known.
+        float64_layers: convolutions that QKeras computed in float64, because float32 is not proven
+            to hold their sums.
     """
 
     _optional: ClassVar[tuple[str, ...]] = ("accuracy",)
@@ -117,6 +119,31 @@ class VerificationSection:
     float_agreement_top1: float | None
     not_compared: tuple[NotCompared, ...] = ()
     accuracy: Mapping[str, Accuracy] | None = None
+    float64_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccumulatorTypes:
+    """Types of one convolution's accumulator: what is built, and what hls4ml would infer."""
+
+    name: str
+    tight: str
+    auto: str
+
+
+@dataclass(frozen=True)
+class AccumulatorSection:
+    """Bits of the convolutions' accumulators, width times output channels.
+
+    Attributes:
+        tight_bits: as narrow as the actual weights allow; this is what is built.
+        auto_bits: what hls4ml infers from the types alone.
+        layers: types by layer.
+    """
+
+    tight_bits: int
+    auto_bits: int
+    layers: tuple[AccumulatorTypes, ...]
 
 
 @dataclass(frozen=True)
@@ -264,6 +291,8 @@ class Verdict:
 class Report:
     """All of ``report.json``."""
 
+    _optional: ClassVar[tuple[str, ...]] = ("accumulators",)
+
     model: ModelSection
     part: PartSection
     verification: VerificationSection
@@ -271,6 +300,7 @@ class Report:
     latency: tuple[LatencyColumn, ...]
     memory: MemorySection
     verdict: Verdict
+    accumulators: AccumulatorSection | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the verdict gains TIMING_NOTE where it owes and lacks it."""

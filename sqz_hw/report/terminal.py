@@ -57,6 +57,8 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     if report["verification"]["not_compared"]:
         left_out = ", ".join(row["name"] for row in report["verification"]["not_compared"])
         parts.append(_line("", f"not compared: {left_out}"))
+    if "accumulators" in report:
+        parts.append(_line("types", wording.accumulators(report)))
     for column in report["resources"]:
         parts += [Text(""), _resources(report, column)]
     parts.append(Text(""))

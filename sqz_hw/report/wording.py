@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqz_hw.report.timing import TIMING_NOTE, clock_is_assumed, speaks_of_timing
@@ -98,13 +98,16 @@ def verification(report: Mapping[str, Any]) -> str:
     """What the comparison found, in a sentence."""
     v = report["verification"]
     on = f"{plural(v['images'], 'image')} ({v['source']})"
-    engines = " and ".join(v["compared"]) or "engines"
+    engines = _listed(v["compared"]) or "engines"
     elements = sum(row["elements"] for row in v["layers"])
     tensors = plural(len(v["layers"]), "tensor")
     if v["bit_exact"] is None:
         return "not verified: nothing was compared"
     if v["bit_exact"]:
-        return f"bit-exact: {engines} agree on all {elements:,} values of {tensors}, {on}"
+        text = f"bit-exact: {engines} agree on all {elements:,} values of {tensors}, {on}"
+        if v.get("float64_layers"):
+            text += f"; QKeras in float64 for {', '.join(v['float64_layers'])}"
+        return text
     bad = [row for row in v["layers"] if row["mismatches"]]
     if not bad:
         return f"outputs differ: {engines}, {on}"
@@ -113,6 +116,10 @@ def verification(report: Mapping[str, Any]) -> str:
         f"values in {len(bad)} of {tensors}, first in {bad[0]['name']}, by up to "
         f"{significant(max(row['max_abs_error_lsb'] for row in bad))} LSB, {on}"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def accuracy(report: Mapping[str, Any]) -> str:
@@ -131,6 +138,16 @@ def accuracy(report: Mapping[str, Any]) -> str:
     if v["float_agreement_top1"] is not None:
         text += f"; the float model's top class on {v['float_agreement_top1']:.1f} % of the images"
     return text
+
+
+def accumulators(report: Mapping[str, Any]) -> str:
+    """Bits of the accumulators against hls4ml's own choice, in a sentence."""
+    found = report["accumulators"]
+    saved = found["auto_bits"] - found["tight_bits"]
+    return (
+        f"accumulators {found['tight_bits']:,} bits, {percent(saved, found['auto_bits'])} fewer than "
+        f"hls4ml's auto ({found['auto_bits']:,})"
+    )
 
 
 def latency(column: Mapping[str, Any]) -> str:

@@ -80,7 +80,8 @@ def first_layer_extremes(design: Design) -> Images:
     tiled = conv.weights[rows[:, None], columns[None, :]]  # size x size x 3 x C_out
     positive = np.moveaxis(tiled > 0, -1, 0)
     negative = np.moveaxis(tiled < 0, -1, 0)
-    return np.concatenate([positive, negative]).astype(np.uint8) * WHITE
+    extremes: Images = np.concatenate([positive, negative]).astype(np.uint8) * np.uint8(WHITE)
+    return extremes
 
 
 def searched(design: Design, run: Run, seed: int, *, rounds: int = 12, population: int = 24) -> Images:

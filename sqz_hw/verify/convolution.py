@@ -20,8 +20,8 @@ from sqz_hw.verify.exactness import Proof, accum_bias, prove, weight_grain
 from sqz_hw.verify.float_requantise import Array, Conversion, carrier, chain, preserves, run_steps
 from sqz_hw.verify.requantise import Codes, overflow, requantise, round_off
 
-BLOCK_BYTES = 1 << 20
-"""Columns and sums of a block: about half a core's second-level cache."""
+BLOCK_BYTES = 1 << 21
+"""Columns and sums of a block: about a core's second-level cache."""
 
 
 class Convolution:
@@ -48,11 +48,11 @@ class Convolution:
         self.layer, self.pixel = layer, pixel
         self.proof: Proof = prove(layer, conv, pixel)
         self.type = layer.out_type if relu is None else relu
-        self._conv = conv
+        self._conv, self._n_in, self._n_out = conv, conv.n_in, conv.n_out
         self._order = kernel_order(layer.name, conv) if self.proof.saturates else range(conv.n_in)
         self._stages = _stages(self.proof, conv, layer.out_type, relu)
         self._dtype = np.dtype(self.proof.path)
-        scale, self._steps = chain([stage.plan(self.proof.path) for stage in self._stages])
+        scale, self._steps = chain([stage.plan(self._dtype) for stage in self._stages])
         self._kernel, self._bias = _terms(self.proof, conv, pixel, scale)
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
@@ -66,7 +66,7 @@ class Convolution:
             codes of ``type`` in its carrier, N x H' x W' x C_out (``out`` if given).
         """
         count, (height, width, channels) = len(x), self.layer.out_shape
-        kernel, stride, n_in = self.layer.kernel, self.layer.stride, self._conv.n_in
+        kernel, stride, n_in = self.layer.kernel, self.layer.stride, self._n_in
         if out is None:
             out = np.empty((count, height, width, channels), carrier(self.type))
         if kernel == 1:
@@ -84,7 +84,7 @@ class Convolution:
 
     def _run(self, columns: Array, out: Array) -> None:
         """Sums of products of a matrix of inputs, pixels x n_in, and all that follows."""
-        size = max(1, BLOCK_BYTES // ((self._conv.n_in + self._conv.n_out) * self._dtype.itemsize))
+        size = max(1, BLOCK_BYTES // ((self._n_in + self._n_out) * self._dtype.itemsize))
         for start in range(0, len(columns), size):
             codes = self._sums(columns[start : start + size])
             target = out[start : start + size]

@@ -169,6 +169,23 @@ def qkeras_proofs(design: Design) -> tuple[Proof, ...]:
     return tuple(found)
 
 
+def float64_layers(design: Design) -> tuple[str, ...]:
+    """Convolutions whose sums QKeras's float32 is not proven to hold: their reference is float64.
+
+    Raises:
+        BadInputError: a layer needs more than float64 holds exactly.
+    """
+    convolutions = {layer.name for layer, _ in design.convolutions}
+    beyond = [p for p in qkeras_proofs(design) if p.path != "float32"]
+    for proof in beyond:
+        if proof.path != "float64" or proof.layer not in convolutions:
+            raise BadInputError(
+                f"{proof.layer}: a reference in float64 must hold every sum exactly, and this one reaches "
+                f"{proof.bound:,} last bits; use narrower types"
+            )
+    return tuple(p.layer for p in beyond)
+
+
 @dataclass(frozen=True)
 class Reach:
     """Extremes of sums of terms, in whole numbers.

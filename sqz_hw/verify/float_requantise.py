@@ -138,22 +138,20 @@ class Conversion:
     ) -> None:
         self.source, self.to, self.relu = source, to, relu
         low, high = bounds or (source.min_code, source.max_code)
-        self._plans: dict[str, FloatPlan | None] = {
-            "float32": float_plan(low, high, source, to, "float32", relu=relu),
-            "float64": float_plan(low, high, source, to, "float64", relu=relu),
-        }
+        names: tuple[FloatName, ...] = ("float32", "float64")
+        self._plans = {np.dtype(name): float_plan(low, high, source, to, name, relu=relu) for name in names}
         if source == to and not relu:
             self._plans = dict.fromkeys(self._plans, FloatPlan(1.0, None, None, None, None))
 
     @property
     def identity(self) -> bool:
         """True if no code changes."""
-        plan = self._plans["float64"]
+        plan = self._plans[np.dtype(np.float64)]
         return (self.source == self.to and not self.relu) or (plan is not None and plan.identity)
 
-    def plan(self, name: str) -> FloatPlan | None:
+    def plan(self, dtype: np.dtype[Any]) -> FloatPlan | None:
         """The proven float operations on arrays of that type, or None."""
-        return self._plans.get(name)
+        return self._plans.get(dtype)
 
     def __call__(self, codes: Array) -> Array:
         """Convert codes of any shape (float arrays of whole numbers, or int64).
@@ -161,7 +159,7 @@ class Conversion:
         Returns:
             codes in the carrier of the type wanted; the array given if nothing changes.
         """
-        plan = self.plan(codes.dtype.name)
+        plan = self.plan(codes.dtype)
         if plan is None:
             whole = codes.astype(np.int64)
             if self.relu:
@@ -210,10 +208,14 @@ def run_steps(steps: list[Operation], x: Array, work: Array, out: Array) -> None
         if out is not x:
             np.copyto(out, x)
         return
-    for step in steps[:-1]:
+    direct = out.flags.c_contiguous
+    for step in steps[:-1] if direct else steps:
         step(x, work)
         x = work
-    steps[-1](x, out)
+    if direct:
+        steps[-1](x, out)
+    else:  # a plain copy is the fastest way into a slice of channels
+        np.copyto(out, x)
 
 
 def _beyond(x: Array, to: FixedPoint) -> Array:

@@ -8,6 +8,7 @@ this rounds nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -19,14 +20,14 @@ from sqz_hw.errors import BadInputError
 from sqz_hw.verify.csim import Trace
 from sqz_hw.verify.exactness import Proof, proofs
 from sqz_hw.verify.float_requantise import Array, carrier
-from sqz_hw.verify.golden_program import Step, allocate, program
-from sqz_hw.verify.requantise import INT64_BITS
+from sqz_hw.verify.golden_program import Program, allocate, program
+from sqz_hw.verify.golden_shapes import check_design
+from sqz_hw.verify.parallel import each_part
 
 Images = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.int32]
-PIXEL_BITS = 8
 CODE_BITS = 32
-BATCH_ELEMENTS = 1 << 22
+BATCH_ELEMENTS = 1 << 23
 """Values of the largest tensors computed at once: a few tens of MB, within reach of the caches."""
 
 
@@ -45,10 +46,10 @@ class GoldenModel:
     """
 
     def __init__(self, design: Design) -> None:
-        _check(design)
+        check_design(design)
         self.design = design
         self.proofs: tuple[Proof, ...] = proofs(design)
-        self._programs: dict[frozenset[str], list[Step]] = {}
+        self._programs: dict[frozenset[str], Program] = {}
 
     def run(self, images: Images, *, keep: Collection[str] | None = None) -> dict[str, Codes]:
         """All values of some streams.
@@ -66,14 +67,16 @@ class GoldenModel:
             BadInputError: images of another shape or type, an unknown stream, or one whose
                 codes have more than 32 bits.
         """
-        streams = self._streams(keep)
+        streams = {s.name: s for s in self._streams(keep)}
         self._check_images(images)
-        kept = {s.name: np.empty((len(images), *s.shape), np.int32) for s in streams}
-        batch = self._batch(sum(int(np.prod(s.shape)) for s in self.design.streams))
-        for start in range(0, len(images), batch):
-            part = slice(start, start + batch)
-            for name, codes in self._values(images[part], frozenset(kept)):
-                kept[name][part] = _int32(codes, self.design.stream(name))
+        kept = {name: np.empty((len(images), *s.shape), np.int32) for name, s in streams.items()}
+
+        def store(part: slice) -> None:
+            for name, codes in self._values(images[part], steps):
+                kept[name][part] = _int32(codes, streams[name])
+
+        steps = self._program(frozenset(kept))
+        each_part(len(images), _batch(sum(math.prod(s.shape) for s in self.design.streams)), store)
         return kept
 
     def traces(
@@ -84,7 +87,7 @@ class GoldenModel:
         Args:
             images: uint8, N x H x W x 3.
             batch: images computed at once, which bounds the memory; by default as many as have
-                some four million values, at least one.
+                some eight million values, at least one.
             keep: names of streams; None for all.
 
         Raises:
@@ -92,7 +95,7 @@ class GoldenModel:
         """
         streams = self._streams(keep)
         if batch is None:
-            batch = self._batch(sum(int(np.prod(s.shape)) for s in streams))
+            batch = _batch(sum(math.prod(s.shape) for s in streams))
         if batch < 1:
             raise BadInputError(f"a batch must have at least 1 image, not {batch}")
         for start in range(0, len(images), batch):
@@ -116,34 +119,41 @@ class GoldenModel:
         self._check_images(images)
         sums = [layer for layer in self.design.layers if layer.op is Op.GLOBAL_SUM]
         stream = self.design.stream(sums[-1].outputs[0]) if sums else self.design.output
-        result = np.empty((len(images), int(np.prod(stream.shape))), np.float64)
-        batch = self._batch(4 * max(int(np.prod(s.shape)) for s in self.design.streams))
-        for start in range(0, len(images), batch):
-            part = slice(start, start + batch)
-            for _, codes in self._values(images[part], frozenset([stream.name])):
+        result = np.empty((len(images), math.prod(stream.shape)), np.float64)
+
+        def store(part: slice) -> None:
+            for _, codes in self._values(images[part], steps):
                 result[part] = codes.reshape(len(codes), -1) * stream.type.lsb
+
+        steps = self._program(frozenset([stream.name]))
+        each_part(len(images), _batch(4 * max(math.prod(s.shape) for s in self.design.streams)), store)
         return result
 
-    def _values(self, images: Images, wanted: frozenset[str]) -> Iterator[tuple[str, Array]]:
-        """Run one batch; yields each wanted stream when it is there, and holds no tensor past its last use."""
+    def _program(self, wanted: frozenset[str]) -> Program:
         if wanted not in self._programs:
             self._programs[wanted] = program(self.design, wanted)
+        return self._programs[wanted]
+
+    def _values(self, images: Images, steps: Program) -> Iterator[tuple[str, Array]]:
+        """Run one batch; yields each wanted stream when it is there, and holds no tensor past its last use."""
         source = self.design.input
         held: dict[str, Array] = {source.name: _pixels(images, source)}
-        if source.name in wanted:
+        if source.name in steps.wanted:
             yield source.name, held[source.name]
-        for step in self._programs[wanted]:
+        for step in steps.steps:
             out = None
             if step.place is not None:
                 name = step.place.stream.name
-                whole = held.setdefault(name, allocate(step.place, len(images)))
-                out = whole[..., step.place.first : step.place.last]
+                if name not in held:
+                    held[name] = allocate(step.place, len(images))
+                out = held[name][..., step.place.first : step.place.last]
             result = step.run([held[name] for name in step.inputs], out)
             for name in step.inputs:
                 del held[name]
             for name in step.outputs:
-                held.setdefault(name, result)
-                if name in wanted:
+                if step.place is None:
+                    held[name] = result
+                if name in steps.wanted:
                     yield name, held[name]
 
     def _streams(self, keep: Collection[str] | None) -> list[Stream]:
@@ -170,22 +180,10 @@ class GoldenModel:
                 f"not {images.dtype}, {' x '.join(map(str, images.shape))}; resize them"
             )
 
-    @staticmethod
-    def _batch(elements: int) -> int:
-        return max(1, BATCH_ELEMENTS // elements)
 
-
-def _check(design: Design) -> None:
-    if design.input.type.width != PIXEL_BITS:
-        raise BadInputError(
-            f"design {design.name}: pixels must have {PIXEL_BITS} bits, not {design.input.type}; build it again"
-        )
-    for stream in design.streams:
-        if stream.type.max_code.bit_length() > INT64_BITS:
-            raise BadInputError(
-                f"design {design.name}: codes must fit in 64 bits, and stream {stream.name} has {stream.type}; "
-                "use narrower types"
-            )
+def _batch(elements: int) -> int:
+    """Images computed at once, of which each has so many values to hold."""
+    return max(1, BATCH_ELEMENTS // elements)
 
 
 def _pixels(images: Images, source: Stream) -> Array:

@@ -53,7 +53,15 @@ class Step:
     place: Place | None = None
 
 
-def program(design: Design, wanted: Collection[str]) -> list[Step]:
+@dataclass(frozen=True)
+class Program:
+    """Steps in dataflow order, and the names of the streams that they are there to compute."""
+
+    steps: tuple[Step, ...]
+    wanted: frozenset[str]
+
+
+def program(design: Design, wanted: Collection[str]) -> Program:
     """Steps that compute the wanted streams, in dataflow order.
 
     Args:
@@ -96,7 +104,7 @@ def program(design: Design, wanted: Collection[str]) -> list[Step]:
         if place is not None:
             outputs = (place.stream.name,) if place.complete else ()
         steps.append(Step(layer.inputs, outputs, _first_input(convolution), place))
-    return steps
+    return Program(tuple(steps), frozenset(wanted))
 
 
 def allocate(place: Place, images: int) -> Array:

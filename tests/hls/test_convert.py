@@ -157,6 +157,17 @@ def test_every_variant_is_bit_exact_in_every_layer(variant, tmp_path):
         assert len(np.unique(outputs)) > 2
 
 
+def test_sums_beyond_float32_are_compared_in_float64(tmp_path):
+    """Twelve-bit weights and activations: float32 would round, so QKeras's reference is float64."""
+    save(random_model(tiny_architecture(name="wide"), weight_bits=12, activation_bits=12), tmp_path / "m.safetensors")
+    built = build(
+        BuildSettings(part="xc7z020", model=str(tmp_path / "m.safetensors"), images=10, output=tmp_path / "out")
+    )
+    verification = read(built.folder / "report" / "report.json")["verification"]
+    assert "fire2_expand3x3" in verification["float64_layers"]
+    assert verification["bit_exact"] is True
+
+
 @pytest.mark.slow
 def test_full_width_v1_1_with_random_weights_is_bit_exact(tmp_path):
     arch = replace(V1_1, input_size=64, classes=20)

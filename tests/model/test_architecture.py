@@ -118,7 +118,9 @@ def test_small_stem_keeps_the_map():
 def test_names():
     assert named("v1.0") is V1_0
     assert named("v1.1") is V1_1
-    with pytest.raises(IllegalArchitectureError, match=r"^architecture must be one of v1\.0, v1\.1, not 'v2'$"):
+    with pytest.raises(
+        IllegalArchitectureError, match=r"^architecture must be one of v1\.0, v1\.1, not 'v2'$"
+    ):
         named("v2")
 
 
@@ -311,6 +313,7 @@ def test_json_round_trip(arch):
 
 def test_unknown_fields_are_refused():
     with pytest.raises(
-        IllegalArchitectureError, match=r"^architecture fields must be among base_e, bypass, .*, width, not sr, zoom$"
+        IllegalArchitectureError,
+        match=r"^architecture fields must be among base_e, bypass, .*, width, not sr, zoom$",
     ):
         Architecture.from_dict({"zoom": 1, "sr": 2})

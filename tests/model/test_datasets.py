@@ -42,7 +42,9 @@ def refusal(source, size=4, **options):
 # .npz
 
 
-@pytest.mark.parametrize("labels", [Y, Y.astype(np.uint8), Y[:, None], Y.astype(">i2")], ids=["i8", "u1", "Nx1", ">i2"])
+@pytest.mark.parametrize(
+    "labels", [Y, Y.astype(np.uint8), Y[:, None], Y.astype(">i2")], ids=["i8", "u1", "Nx1", ">i2"]
+)
 @pytest.mark.parametrize("size", [4, None])
 def test_npz(npz, labels, size):
     data = load(npz(x=X, y=labels), size)
@@ -143,7 +145,9 @@ def test_members_that_are_no_arrays_are_refused(tmp_path):
 
 def test_a_header_that_promises_too_much_is_refused(tmp_path):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (1 << 50, 4, 4, 3)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (1 << 50, 4, 4, 3)}
+    )
     with zipfile.ZipFile(tmp_path / "big.npz", "w") as archive:
         archive.writestr("x.npy", header.getvalue())
         archive.writestr("y.npy", "")
@@ -219,7 +223,9 @@ def test_a_path_that_no_file_can_have():
 def test_labels_beyond_the_classes_are_refused(npz):
     data = load(npz(x=X, y=Y), 4)
     data.require_classes(3)
-    with pytest.raises(DataError, match=r"^d\.npz: labels must be between 0 and 1, not 0 to 2; give data of the model's"):
+    with pytest.raises(
+        DataError, match=r"^d\.npz: labels must be between 0 and 1, not 0 to 2; give data of the model's"
+    ):
         data.require_classes(2)
     with pytest.raises(DataError, match="labels must be between 0 and 2, not -1 to 2"):
         load(npz(x=X, y=np.where(Y == 0, -1, Y)), 4).require_classes(3)
@@ -299,7 +305,8 @@ def test_a_broken_image_is_named(tmp_path, suffix):
     for damaged in (whole[: len(whole) // 2], b"", b"no image"):
         path.write_bytes(damaged)
         assert re.match(
-            rf"^i\.{suffix} must be a readable image \(\w+\); remove or replace it$", refusal(str(tmp_path / "p"))
+            rf"^i\.{suffix} must be a readable image \(\w+\); remove or replace it$",
+            refusal(str(tmp_path / "p")),
         )
 
 
@@ -326,7 +333,9 @@ def batch(images: int, label: int, protocol: int = 2) -> bytes:
     """As the authors' files: a dictionary of bytes keys, channels first, one row an image."""
     rng = np.random.default_rng(label)
     rows = rng.integers(0, 256, (images, 3072), np.uint8)
-    return pickle.dumps({b"data": rows, b"labels": [label] * images, b"batch_label": b"made"}, protocol=protocol)
+    return pickle.dumps(
+        {b"data": rows, b"labels": [label] * images, b"batch_label": b"made"}, protocol=protocol
+    )
 
 
 @pytest.fixture
@@ -366,7 +375,9 @@ def test_cifar10_is_read_as_keras_reads_it(cache):
 
 
 def test_cifar10_has_one_size():
-    assert refusal("cifar10", 224) == "cifar10 has 32x32 images, the model takes 224x224; give data of that size"
+    assert (
+        refusal("cifar10", 224) == "cifar10 has 32x32 images, the model takes 224x224; give data of that size"
+    )
 
 
 @pytest.mark.parametrize(

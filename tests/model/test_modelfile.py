@@ -48,7 +48,9 @@ def test_round_trip_of_a_quantised_model(quantised, tmp_path):
 
 
 def test_round_trip_of_a_float_model(float_model, tmp_path):
-    save(replace(float_model, record={"accuracy": {"float": 12.5}, "é": [1, None]}), tmp_path / "m.safetensors")
+    save(
+        replace(float_model, record={"accuracy": {"float": 12.5}, "é": [1, None]}), tmp_path / "m.safetensors"
+    )
     again = load(tmp_path / "m.safetensors")
     assert same(replace(float_model, record={"accuracy": {"float": 12.5}, "é": [1, None]}), again)
     assert again.kind == "float"
@@ -65,7 +67,9 @@ def test_a_quantised_file_holds_the_codes_and_says_how_to_read_them(quantised, t
     save(quantised, tmp_path / "m.safetensors")
     tensors = load_file(tmp_path / "m.safetensors")
     header = (tmp_path / "m.safetensors").read_bytes()
-    meta = json.loads(json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["sqz_hw"])
+    meta = json.loads(
+        json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["sqz_hw"]
+    )
     assert meta["format"] == "sqz_hw-model/1"
     assert meta["preprocessing"] == {"channels": "RGB", "scale": "x/256"}
     for key, codes in tensors.items():
@@ -78,7 +82,8 @@ def test_a_quantised_file_holds_the_codes_and_says_how_to_read_them(quantised, t
 
 
 @pytest.mark.parametrize(
-    ("code", "dtype"), [(127, "i1"), (-127, "i1"), (128, "i2"), (-32767, "i2"), (32768, "i4"), (-(2**23), "i4")]
+    ("code", "dtype"),
+    [(127, "i1"), (-127, "i1"), (128, "i2"), (-32767, "i2"), (32768, "i4"), (-(2**23), "i4")],
 )
 def test_codes_take_the_narrowest_integers(quantised, tmp_path, code, dtype):
     to = FixedPoint(24, 4, True)
@@ -196,7 +201,9 @@ def test_saving_that_fails_leaves_the_last_good_file(float_model, tmp_path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(BadInputError, match=r"m cannot be written \(No space left on device\); choose another place$"):
+    with pytest.raises(
+        BadInputError, match=r"m cannot be written \(No space left on device\); choose another place$"
+    ):
         save(replace(float_model, name="other"), tmp_path / "m")
     assert load(tmp_path / "m").name == "tiny"
     assert os.listdir(tmp_path) == ["m"]
@@ -229,7 +236,12 @@ def test_a_file_that_is_too_large(tmp_path):
 
 
 def test_foreign_safetensors_are_refused(tmp_path):
-    for metadata in (None, {"format": "pt"}, {METADATA_KEY: "[]"}, {METADATA_KEY: '{"format": "sqz_hw-model/2"}'}):
+    for metadata in (
+        None,
+        {"format": "pt"},
+        {METADATA_KEY: "[]"},
+        {METADATA_KEY: '{"format": "sqz_hw-model/2"}'},
+    ):
         save_file({"a": np.zeros(3, np.float32)}, tmp_path / "m.safetensors", metadata)
         assert refusal(tmp_path / "m.safetensors") == (
             "m.safetensors must carry sqz_hw metadata (sqz_hw-model/1), and has none; "
@@ -258,7 +270,9 @@ def test_keras_files_are_refused(tmp_path):
 
     network = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))])
     for suffix in ("h5", "keras"):
-        network.save_weights(tmp_path / "w.weights.h5") if suffix == "h5" else network.save(tmp_path / "w.keras")
+        network.save_weights(tmp_path / "w.weights.h5") if suffix == "h5" else network.save(
+            tmp_path / "w.keras"
+        )
         path = tmp_path / ("w.weights.h5" if suffix == "h5" else "w.keras")
         path.rename(tmp_path / "f")
         assert re.match(OTHER, refusal(tmp_path / "f"))
@@ -411,7 +425,15 @@ def test_changed_metadata_is_refused_or_gives_a_model_that_holds_together(parts,
         if data.draw(st.integers(0, 3)) == 0:
             break
     holder[key] = data.draw(
-        st.one_of(st.none(), st.booleans(), st.integers(-5, 70), st.floats(), st.text(max_size=5), st.just([]), st.just({}))
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(-5, 70),
+            st.floats(),
+            st.text(max_size=5),
+            st.just([]),
+            st.just({}),
+        )
     )
     path = tmp_path_factory.getbasetemp() / "changed"
     try:

@@ -169,7 +169,12 @@ def with_random_batch_norm(arch, seed):
             channels = layer.gamma.shape[0]
             gamma = rng.uniform(0.5, 1.5, channels) * rng.choice([-1, 1], channels)
             layer.set_weights(
-                [gamma, rng.normal(0, 0.3, channels), rng.normal(0, 0.3, channels), rng.uniform(0.2, 2, channels)]
+                [
+                    gamma,
+                    rng.normal(0, 0.3, channels),
+                    rng.normal(0, 0.3, channels),
+                    rng.uniform(0.2, 2, channels),
+                ]
             )
         elif isinstance(layer, tf.keras.layers.Conv2D):
             (kernel,) = layer.get_weights()
@@ -214,7 +219,10 @@ def test_arg_max_is_the_first_of_the_largest():
     kernel = model.weights["conv4/kernel"].copy()
     bias = model.weights["conv4/bias"].copy()
     kernel[..., 3], kernel[..., [0, 2]] = kernel[..., 1], 0
-    bias[[1, 3]], bias[[0, 2]] = model.quantisation.biases["conv4"].max_code * model.quantisation.biases["conv4"].lsb, 0
+    bias[[1, 3]], bias[[0, 2]] = (
+        model.quantisation.biases["conv4"].max_code * model.quantisation.biases["conv4"].lsb,
+        0,
+    )
     weights = {**model.weights, "conv4/kernel": kernel, "conv4/bias": bias}
     images = random_images(TINY, 20)
     scores = quantised_network(TINY, model.quantisation)
@@ -237,7 +245,9 @@ def test_scores_do_not_depend_on_the_batches():
     set_weights(network, model.weights)
     images = random_images(TINY, 70)
     whole = network_scores(network, images)
-    np.testing.assert_array_equal(np.concatenate([network_scores(network, images[i : i + 7]) for i in range(0, 70, 7)]), whole)
+    np.testing.assert_array_equal(
+        np.concatenate([network_scores(network, images[i : i + 7]) for i in range(0, 70, 7)]), whole
+    )
 
 
 # dropout

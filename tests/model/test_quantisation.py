@@ -29,7 +29,9 @@ def nearest(values: np.ndarray, to: FixedPoint) -> np.ndarray:
     return grid[np.abs(values.reshape(-1, 1) - grid).argmin(axis=1)].reshape(values.shape)
 
 
-@pytest.mark.parametrize("to", [FixedPoint(4, 1, True), FixedPoint(5, -2, False), FixedPoint(3, 6, True)], ids=str)
+@pytest.mark.parametrize(
+    "to", [FixedPoint(4, 1, True), FixedPoint(5, -2, False), FixedPoint(3, 6, True)], ids=str
+)
 def test_quantise_takes_the_nearest_value_and_of_two_the_even(to):
     rng = np.random.default_rng(1)
     spread = to.lsb * 2**to.width
@@ -71,7 +73,9 @@ def test_values_on_a_grid_are_kept_exactly():
         np.testing.assert_array_equal(chosen.to_codes(codes * 2.0**shift), codes)
 
 
-@pytest.mark.parametrize("values", [np.zeros(5), np.zeros(0), np.full(3, 1e-30)], ids=["zeros", "none", "tiny"])
+@pytest.mark.parametrize(
+    "values", [np.zeros(5), np.zeros(0), np.full(3, 1e-30)], ids=["zeros", "none", "tiny"]
+)
 def test_tensors_that_are_as_good_as_zero_have_a_legal_type(values):
     for to in (best_weight_type(values, 6), best_activation_type(values, 6), bias_type(values, 12)):
         assert -32 <= to.integer <= 32
@@ -79,7 +83,10 @@ def test_tensors_that_are_as_good_as_zero_have_a_legal_type(values):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.floats(-1000, 1000).filter(lambda v: abs(v) > 1e-6), min_size=1, max_size=20), st.integers(2, 16))
+@given(
+    st.lists(st.floats(-1000, 1000).filter(lambda v: abs(v) > 1e-6), min_size=1, max_size=20),
+    st.integers(2, 16),
+)
 def test_bias_types_hold_every_bias_within_a_bit_and_waste_none(values, bits):
     values = np.array(values)
     to = bias_type(values, bits)
@@ -127,7 +134,9 @@ def test_damaged_fields_are_refused(field, value):
     del plain[field]
     with pytest.raises(
         BadInputError,
-        match=re.escape(f"quantisation must hold weights, biases, activations and input, each a type: '{field}'"),
+        match=re.escape(
+            f"quantisation must hold weights, biases, activations and input, each a type: '{field}'"
+        ),
     ):
         Quantisation.from_dict(plain)
 

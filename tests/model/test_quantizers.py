@@ -44,7 +44,9 @@ def test_any_binary_point_rounds_to_nearest_even_and_clips(bits, integer):
     np.testing.assert_array_equal(activation_quantizer(activation)(x), codes * 2.0**-activation.fraction)
 
 
-@pytest.mark.parametrize("to", [FixedPoint(6, -2, True), FixedPoint(6, 1, True), FixedPoint(5, 7, True)], ids=str)
+@pytest.mark.parametrize(
+    "to", [FixedPoint(6, -2, True), FixedPoint(6, 1, True), FixedPoint(5, 7, True)], ids=str
+)
 def test_every_weight_code_is_kept(to):
     codes = np.arange(to.min_code, to.max_code + 1)
     kept = weight_quantizer(to)((codes * to.lsb).astype(np.float32))

@@ -22,7 +22,9 @@ def random_types(arch, seed):
     convolutions = [s.name for s in arch.convolutions]
     relus = [s.name for s in arch.layers if s.kind is Kind.RELU]
     return Quantisation(
-        {n: draw(True) for n in convolutions}, {n: draw(True) for n in convolutions}, {n: draw(False) for n in relus}
+        {n: draw(True) for n in convolutions},
+        {n: draw(True) for n in convolutions},
+        {n: draw(False) for n in relus},
     )
 
 
@@ -68,6 +70,8 @@ def test_rounding_modes_stay_at_the_relu():
     """A type says how its producer rounds; what only copies values has none."""
     arch = replace(V1_0, fire_modules=1, pools_after=(1,))
     quantisation = random_types(arch, 1)
-    modes = {n: replace(t, rounding="RND_CONV", saturation="SAT") for n, t in quantisation.activations.items()}
+    modes = {
+        n: replace(t, rounding="RND_CONV", saturation="SAT") for n, t in quantisation.activations.items()
+    }
     types = tensor_types(arch, replace(quantisation, activations=modes))
     assert {(t.rounding, t.saturation) for t in types.values()} == {("TRN", "WRAP")}
