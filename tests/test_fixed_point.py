@@ -121,7 +121,8 @@ def test_other_text_is_refused(text):
         ((8, 3, "yes"), "a fixed-point type must have signed true or false, not 'yes'"),
         (
             (8, 3, True, "ROUND"),
-            "a rounding mode must be one of TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF, RND_CONV, not 'ROUND'",
+            "a rounding mode must be one of TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF, RND_CONV, "
+            "not 'ROUND'",
         ),
         (
             (8, 3, True, "RND", "CLIP"),

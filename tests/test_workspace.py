@@ -47,10 +47,15 @@ def test_nothing_of_the_old_build_is_mixed_in(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_build_that_fails_leaves_the_last_good_one(tmp_path, error):
     build(tmp_path / "p", "1")
-    with pytest.raises(error), partial_folder(tmp_path / "p") as partial:
-        (partial / "half").write_text("")
-        assert partial.parent == tmp_path
-        raise error
+
+    def fails():
+        with partial_folder(tmp_path / "p") as partial:
+            (partial / "half").write_text("")
+            assert partial.parent == tmp_path
+            raise error
+
+    with pytest.raises(error):
+        fails()
     assert (tmp_path / "p" / MARKER).read_text() == "1"
     assert names(tmp_path) == ["p"]
 
@@ -139,11 +144,11 @@ def test_a_file_or_a_link_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["file/inside", "a" * 300])
 def test_places_that_cannot_be_written(tmp_path, name):
     (tmp_path / "file").write_text("")
+    reasons = "File exists|Not a directory|File name too long"
     with (
-        pytest.raises(BadInputError, match=r"cannot be written \((File exists|Not a directory|File name too long)\); "
-                                           "choose another --output"),
+        pytest.raises(BadInputError, match=rf"cannot be written \(({reasons})\); choose another --output"),
         partial_folder(tmp_path / name),
-    ):  # fmt: skip
+    ):
         pass
 
 

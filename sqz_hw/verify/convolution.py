@@ -43,7 +43,8 @@ class Convolution:
         if conv is None or conv.weights.shape != wanted or conv.bias.shape != wanted[3:]:
             given = "none" if conv is None else f"{conv.weights.shape} and {conv.bias.shape}"
             raise BadInputError(
-                f"{layer.name}: weights and bias must be {wanted} and {wanted[3:]}, not {given}; build the design again"
+                f"{layer.name}: weights and bias must be {wanted} and {wanted[3:]}, not {given}; "
+                "build the design again"
             )
         self.layer, self.pixel = layer, pixel
         self.proof: Proof = prove(layer, conv, pixel)

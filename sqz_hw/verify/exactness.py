@@ -139,7 +139,9 @@ def proofs(design: Design) -> tuple[Proof, ...]:
     Raises:
         BadInputError: some layer's sums are not proven to fit in 63 bits.
     """
-    return tuple(prove(layer, conv, design.stream(layer.inputs[0]).type) for layer, conv in design.convolutions)
+    return tuple(
+        prove(layer, conv, design.stream(layer.inputs[0]).type) for layer, conv in design.convolutions
+    )
 
 
 def qkeras_proofs(design: Design) -> tuple[Proof, ...]:
@@ -251,7 +253,8 @@ def _rounded_reach(name: str, conv: ConvParameters, pixel: FixedPoint, bias: Cod
     weights = conv.weights.reshape(-1, conv.n_out)
     largest = int(np.abs(weights).max(initial=0)) * max(-pixel.min_code, pixel.max_code)
     cheapest_path(name, largest * (conv.n_in + 1))
-    ends = [round_off(weights * code, drop, conv.accum_type.rounding) for code in (pixel.min_code, pixel.max_code)]
+    rounding = conv.accum_type.rounding
+    ends = [round_off(weights * code, drop, rounding) for code in (pixel.min_code, pixel.max_code)]
     above = [int(v) for v in np.maximum(*ends).sum(axis=0)]
     below = [int(v) for v in np.minimum(*ends).sum(axis=0)]
     return _of_channels(below, above, [int(b) for b in bias])

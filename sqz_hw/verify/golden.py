@@ -135,7 +135,7 @@ class GoldenModel:
         return self._programs[wanted]
 
     def _values(self, images: Images, steps: Program) -> Iterator[tuple[str, Array]]:
-        """Run one batch; yields each wanted stream when it is there, and holds no tensor past its last use."""
+        """Run one batch; yields each wanted stream once it is there; no tensor is held past its last use."""
         source = self.design.input
         held: dict[str, Array] = {source.name: _pixels(images, source)}
         if source.name in steps.wanted:
@@ -163,12 +163,16 @@ class GoldenModel:
         else:
             unknown = sorted(set(keep) - {s.name for s in streams})
             if unknown:
-                raise BadInputError(f"streams to keep must be of design {self.design.name}, not {', '.join(unknown)}")
+                raise BadInputError(
+                    f"streams to keep must be of design {self.design.name}, not {', '.join(unknown)}; "
+                    "give names of its streams"
+                )
             chosen = [s for s in streams if s.name in keep]
         wide = next((s for s in chosen if s.type.width > CODE_BITS), None)
         if wide is not None:
             raise BadInputError(
-                f"codes to keep must have at most {CODE_BITS} bits, and stream {wide.name} has {wide.type}; keep others"
+                f"codes to keep must have at most {CODE_BITS} bits, and stream {wide.name} has {wide.type}; "
+                "keep others"
             )
         return chosen
 

@@ -50,7 +50,8 @@ def max_pool(x: Array, kernel: int, stride: int) -> Array:
     for axis in (1, 2):
         count = (x.shape[axis] - kernel) // stride + 1
         steps = [
-            x[(slice(None),) * axis + (slice(i, i + (count - 1) * stride + 1, stride),)] for i in range(kernel)
+            x[(slice(None),) * axis + (slice(first, first + (count - 1) * stride + 1, stride),)]
+            for first in range(kernel)
         ]
         largest = steps[0] if kernel == 1 else np.maximum(steps[0], steps[1])
         for step in steps[2:]:
@@ -128,8 +129,8 @@ def _global_sum(layer: DesignLayer, types: list[FixedPoint]) -> Operator:
     moved = to.fraction - source.fraction
     if moved != 0 and 1 << max(moved, 0) != pixels:
         raise BadInputError(
-            f"{layer.name}: a global sum over {pixels} pixels of {source} must have the fraction of the sum or, "
-            f"with a power of two, of the mean, not {to}; build the design again"
+            f"{layer.name}: a global sum over {pixels} pixels of {source} must have the fraction of the sum "
+            f"or, with a power of two, of the mean, not {to}; build the design again"
         )
     low, high = pixels * source.min_code, pixels * source.max_code
     total = FixedPoint(to.width, to.width - source.fraction, to.signed)

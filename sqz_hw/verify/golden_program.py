@@ -132,9 +132,7 @@ def _keeps(design: Design, name: str, concat: DesignLayer) -> bool:
     return Conversion(source, to).identity and carrier(source) == carrier(to)
 
 
-def _places(
-    design: Design, concats: list[DesignLayer], ends: dict[str, str]
-) -> Iterator[tuple[str, Place]]:
+def _places(design: Design, concats: list[DesignLayer], ends: dict[str, str]) -> Iterator[tuple[str, Place]]:
     """Where each convolution that ends in a concatenation has to put its channels."""
     order = {layer.name: number for number, layer in enumerate(design.layers)}
     for concat in concats:

@@ -20,13 +20,14 @@ def check_design(design: Design) -> None:
     """
     if design.input.type.width != PIXEL_BITS:
         raise BadInputError(
-            f"design {design.name}: pixels must have {PIXEL_BITS} bits, not {design.input.type}; build it again"
+            f"design {design.name}: pixels must have {PIXEL_BITS} bits, not {design.input.type}; "
+            "build it again"
         )
     for stream in design.streams:
         if stream.type.max_code.bit_length() > INT64_BITS:
             raise BadInputError(
-                f"design {design.name}: codes must fit in 64 bits, and stream {stream.name} has {stream.type}; "
-                "use narrower types"
+                f"design {design.name}: codes must fit in 64 bits, and stream {stream.name} has "
+                f"{stream.type}; use narrower types"
             )
     for layer in design.layers:
         given = [design.stream(name).shape for name in layer.inputs]
@@ -34,8 +35,8 @@ def check_design(design: Design) -> None:
         made = [layer.out_shape, *(design.stream(name).shape for name in layer.outputs)]
         if layer.in_shape != given[0] or any(shape != wanted for shape in made):
             raise BadInputError(
-                f"{layer.name}: a {layer.op.value} of {_text(layer.in_shape)} must read {_text(given[0])} and "
-                f"give {_text(wanted)}, not {_text(layer.out_shape)}; build the design again"
+                f"{layer.name}: a {layer.op.value} of {_text(layer.in_shape)} must read {_text(given[0])} "
+                f"and give {_text(wanted)}, not {_text(layer.out_shape)}; build the design again"
             )
 
 

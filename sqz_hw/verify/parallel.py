@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 try:
-    import threadpoolctl
+    import threadpoolctl  # type: ignore[import-untyped]
 except ImportError:  # scikit-learn brings it, QKeras brings scikit-learn
     threadpoolctl = None
 

@@ -43,14 +43,16 @@ def requantise(codes: npt.NDArray[np.integer[Any]], source: FixedPoint, to: Fixe
         BadInputError: codes of ``to`` do not fit an int64.
     """
     if to.max_code.bit_length() > INT64_BITS:
-        raise BadInputError(f"a type converted to must have codes that fit in 64 bits, not {to}; use a narrower one")
-    codes = np.asarray(codes, np.int64)
+        raise BadInputError(
+            f"a type converted to must have codes that fit in 64 bits, not {to}; use a narrower one"
+        )
+    whole = np.asarray(codes, np.int64)
     if source == to:
-        return codes
+        return whole
     drop = source.fraction - to.fraction
     if drop >= 0:
-        return overflow(round_off(codes, drop, to.rounding), to)
-    return _shift_left(codes, -drop, to)
+        return overflow(round_off(whole, drop, to.rounding), to)
+    return _shift_left(whole, -drop, to)
 
 
 def round_off(codes: Codes, drop: int, rounding: str) -> Codes:
@@ -80,13 +82,14 @@ def round_off(codes: Codes, drop: int, rounding: str) -> Codes:
     half = 1 << (drop - 1)
     if rounding == "RND":
         return np.asarray(down + (rest >= half))
-    ties = {
-        "RND_ZERO": lambda: codes < 0,
-        "RND_INF": lambda: codes >= 0,
-        "RND_MIN_INF": lambda: False,
-        "RND_CONV": lambda: (down & 1) != 0,
-    }
-    return np.asarray(down + ((rest > half) | ((rest == half) & ties[rounding]())))
+    up = rest > half  # RND_MIN_INF: a tie goes down
+    if rounding == "RND_ZERO":
+        up |= (rest == half) & (codes < 0)
+    elif rounding == "RND_INF":
+        up |= (rest == half) & (codes >= 0)
+    elif rounding == "RND_CONV":
+        up |= (rest == half) & ((down & 1) != 0)
+    return np.asarray(down + up)
 
 
 def overflow(codes: Codes, to: FixedPoint) -> Codes:

