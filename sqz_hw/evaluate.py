@@ -70,10 +70,9 @@ def evaluate(model_path: Path, data: Dataset, engine: str) -> Evaluation:
         began = time.perf_counter()
         scores = run(data.x)
         seconds = time.perf_counter() - began
-    top1, top5 = accuracy(scores, data.y, 1), accuracy(scores, data.y, 5)
-    return Evaluation(
-        engine, len(data), round(top1 or 0.0, 4), None if top5 is None else round(top5, 4), round(len(data) / seconds, 3)
-    )
+    top1, top5 = accuracy(scores, data.y, 1) or 0.0, accuracy(scores, data.y, 5)
+    best_of_five = None if top5 is None else round(top5, 4)
+    return Evaluation(engine, len(data), round(top1, 4), best_of_five, round(len(data) / seconds, 3))
 
 
 def _float(path: Path, scratch: Path) -> Engine:

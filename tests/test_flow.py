@@ -33,7 +33,11 @@ def settings(project, tmp_path):
 def test_the_output_has_what_is_promised(project):
     names = {p.name for p in project.folder.iterdir()}
     assert names == {"hls", "csim", "report", "build.json", "build.log"}
-    assert {p.name for p in (project.folder / "report").iterdir()} == {"report.json", "report.md", "report.html"}
+    assert {p.name for p in (project.folder / "report").iterdir()} == {
+        "report.json",
+        "report.md",
+        "report.html",
+    }
     csim = {p.name for p in (project.folder / "csim").iterdir()}
     assert {"libmyproject.so", "inputs.npy", "outputs.npy", "csim.log", "design.json"} <= csim
     record = json.loads((project.folder / "build.json").read_text())
@@ -76,7 +80,10 @@ def test_labels_give_accuracy_of_each_engine(settings, tmp_path, tiny_model):
 
 def test_steps_and_images_are_told(settings):
     steps, images = [], []
-    build(settings, Watch(lambda n, total, title: steps.append((n, total)), lambda done, total: images.append(done)))
+    build(
+        settings,
+        Watch(lambda n, total, title: steps.append((n, total)), lambda done, total: images.append(done)),
+    )
     assert steps == [(n, len(flow.STEPS)) for n in range(1, len(flow.STEPS) + 1)]
     assert images == list(range(1, 11))
 
@@ -152,7 +159,9 @@ def test_outputs_that_differ_keep_both_projects(settings, monkeypatch, tiny_mode
 
 
 def test_strict_refuses_what_is_not_shown_to_fit(settings):
-    with pytest.raises(DoesNotFitError, match=r"tiny is not shown to fit \(--strict\) on xc7z020: .*LUT and FF"):
+    with pytest.raises(
+        DoesNotFitError, match=r"tiny is not shown to fit \(--strict\) on xc7z020: .*LUT and FF"
+    ):
         build(settings.model_copy(update={"strict": True}))
 
 
@@ -160,7 +169,9 @@ def test_what_does_not_fit_is_written_all_the_same(settings, monkeypatch):
     small = replace(resolve("xc7z020"), bram36=0, dsp=0)
     monkeypatch.setattr(flow, "resolve", lambda text: small)
     monkeypatch.setattr("sqz_hw.estimate.resources.SMALL_OPERAND_BITS", 0)
-    with pytest.raises(DoesNotFitError, match=r"tiny does not fit on xc7z020: DSP: at least \d+ needed, the part has 0"):
+    with pytest.raises(
+        DoesNotFitError, match=r"tiny does not fit on xc7z020: DSP: at least \d+ needed, the part has 0"
+    ):
         build(settings)
     assert read(settings.output / "report" / "report.json")["verdict"]["fits"] == "no"
 

@@ -159,9 +159,14 @@ def test_every_variant_is_bit_exact_in_every_layer(variant, tmp_path):
 
 def test_sums_beyond_float32_are_compared_in_float64(tmp_path):
     """Twelve-bit weights and activations: float32 would round, so QKeras's reference is float64."""
-    save(random_model(tiny_architecture(name="wide"), weight_bits=12, activation_bits=12), tmp_path / "m.safetensors")
+    save(
+        random_model(tiny_architecture(name="wide"), weight_bits=12, activation_bits=12),
+        tmp_path / "m.safetensors",
+    )
     built = build(
-        BuildSettings(part="xc7z020", model=str(tmp_path / "m.safetensors"), images=10, output=tmp_path / "out")
+        BuildSettings(
+            part="xc7z020", model=str(tmp_path / "m.safetensors"), images=10, output=tmp_path / "out"
+        )
     )
     verification = read(built.folder / "report" / "report.json")["verification"]
     assert "fire2_expand3x3" in verification["float64_layers"]
@@ -172,13 +177,17 @@ def test_sums_beyond_float32_are_compared_in_float64(tmp_path):
 def test_full_width_v1_1_with_random_weights_is_bit_exact(tmp_path):
     arch = replace(V1_1, input_size=64, classes=20)
     save(random_model(arch), tmp_path / "m.safetensors")
-    settings = BuildSettings(part="xcvu9p", model=str(tmp_path / "m.safetensors"), images=2, output=tmp_path / "out")
+    settings = BuildSettings(
+        part="xcvu9p", model=str(tmp_path / "m.safetensors"), images=2, output=tmp_path / "out"
+    )
     assert build(settings).report.verification.bit_exact
 
 
 def test_a_float_model_is_refused(tiny_model):
     plain = replace(tiny_model, quantisation=None)
-    with pytest.raises(ModelFileError, match="hardware needs a quantised model, and tiny is a float one; quantise it first"):
+    with pytest.raises(
+        ModelFileError, match="hardware needs a quantised model, and tiny is a float one; quantise it first"
+    ):
         convert(plain, ConversionOptions(PART), Decisions(), Path("nowhere"))
 
 
@@ -197,7 +206,9 @@ def test_illegal_options_are_refused(options, text):
 
 def test_another_hls4ml_is_refused(monkeypatch):
     monkeypatch.setattr(hls4ml_compat.hls4ml, "__version__", "9.9.9")
-    with pytest.raises(ToolError, match=r"hls4ml must be version 1\.3\.0, not 9\.9\.9; run 'make venv' again"):
+    with pytest.raises(
+        ToolError, match=r"hls4ml must be version 1\.3\.0, not 9\.9\.9; run 'make venv' again"
+    ):
         hls4ml_compat.check_version()
 
 

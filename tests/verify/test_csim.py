@@ -12,9 +12,11 @@ from sqz_hw.design import Design
 from sqz_hw.errors import OutputsDifferError, ToolError
 from sqz_hw.hls.convert import qkeras_network
 from sqz_hw.model.tensors import reference_tensors
+from sqz_hw.verify.adversarial import first_layer_extremes
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import Simulator, compile_project, compile_testbench
 from sqz_hw.verify.csim import simulate
+from sqz_hw.verify.golden import GoldenModel
 from sqz_hw.verify.run import verify
 from sqz_hw.verify.vectors import made_images
 
@@ -79,15 +81,25 @@ def test_same_sources_are_not_compiled_again(project, tmp_path):
     assert not compile_project(project.folder / "hls", csim).compiled
 
 
-def planted(project, tmp_path, change):
+def planted(project, tmp_path, change, images=None):
     """A copy of the project with a change in its sources, verified against the unchanged model."""
     folder = shutil.copytree(project.folder, tmp_path / "planted")
     change(folder / "hls" / "firmware")
     design = Design.from_json((folder / "csim" / "design.json").read_text())
     simulator = compile_project(folder / "hls", folder / "csim")
-    data = made_images(project.model.architecture.input_size, 10, 1)
-    reference = (by_stream(design, t) for t in reference_tensors(qkeras_network(project.model), data.x))
-    return design, verify(simulator, design, data.x, {"qkeras": reference}, folder / "csim")
+    if images is None:
+        images = made_images(project.model.architecture.input_size, 10, 1).x
+    engines = {
+        "qkeras": (by_stream(design, t) for t in reference_tensors(qkeras_network(project.model), images)),
+        "golden": (trace.codes for trace in GoldenModel(design).traces(images)),
+    }
+    return design, verify(simulator, design, images, engines, folder / "csim")
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
 
 
 def test_one_weight_off_by_one_lsb_is_found_in_its_layer(project, design, tmp_path):
@@ -109,7 +121,8 @@ def test_one_weight_off_by_one_lsb_is_found_in_its_layer(project, design, tmp_pa
     assert outcome.picture is not None
     assert outcome.picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(
-        OutputsDifferError, match=r"must equal qkeras in every layer, and differs first in fire2_expand3x3: "
+        OutputsDifferError,
+        match=r"must equal qkeras and golden in every layer, and differs first in fire2_expand3x3: ",
     ):
         outcome.require_bit_exact()
 
@@ -127,6 +140,55 @@ def test_swapped_concatenation_is_found_in_its_layer(project, tmp_path):
 
     _, outcome = planted(project, tmp_path, change)
     assert outcome.comparison.first_difference().name == "fire2_concat"
+
+
+def test_a_wrong_rounding_mode_is_found_in_its_layer(project, design, tmp_path):
+    layer = design.layer("fire2_relu_squeeze1x1")
+    wanted = f"ap_ufixed<{layer.out_type.width},{layer.out_type.integer},AP_RND_CONV,AP_SAT,0>"
+    index = layer.outputs[0].removesuffix("_out")
+
+    def change(firmware):
+        text = (firmware / "defines.h").read_text()
+        line = next(x for x in text.splitlines() if x.endswith(f" {index}_t;"))
+        assert wanted in line
+        edit(firmware / "defines.h", line, line.replace("AP_RND_CONV", "AP_TRN"))
+
+    _, outcome = planted(project, tmp_path, change)
+    assert outcome.comparison.first_difference().name == "fire2_relu_squeeze1x1"
+    assert outcome.comparison.first_difference().max_abs_error_lsb == 1
+
+
+def test_an_accumulator_one_bit_short_is_found_by_adversarial_images(project, design, tmp_path):
+    """Photographs need not reach the top bit; images made from the signs of the weights do."""
+    layer, conv = design.convolutions[0]
+    to = conv.accum_type
+
+    def change(firmware):
+        text = (firmware / "defines.h").read_text()
+        line = next(x for x in text.splitlines() if x.endswith(f" {layer.name}_accum_t;"))
+        assert f"<{to.width},{to.integer}" in line
+        edit(firmware / "defines.h", line, line.replace(f"<{to.width},", f"<{to.width - 1},").replace(
+            f",{to.integer}", f",{to.integer - 1}", 1))  # fmt: skip
+
+    _, outcome = planted(project, tmp_path, change, first_layer_extremes(design))
+    first = outcome.comparison.first_difference()
+    assert first.name == layer.name
+    assert first.max_abs_error_lsb == 2.0 ** (to.width - 1)
+
+
+def test_a_pooling_window_shifted_by_one_is_found_in_its_layer(project, tmp_path):
+    def change(firmware):
+        kernel = firmware / "nnet_utils" / "sqz_pooling_stream.h"
+        edit(kernel, "data_T left, middle;", "data_T before, left, middle;")
+        edit(
+            kernel,
+            "row_max[c] = pair > pixel[c] ? pair : pixel[c];",
+            "row_max[c] = pair > before[c] ? pair : before[c];",
+        )
+        edit(kernel, "            left = middle;", "            before = left;\n            left = middle;")
+
+    _, outcome = planted(project, tmp_path, change)
+    assert outcome.comparison.first_difference().name == "pool1"
 
 
 def test_a_compile_error_is_one_line_with_the_compilers_own_words(project, tmp_path):
