@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from process_tree import PeakMemory
-from sqz_hw.verify.golden import GoldenModel
 
 from sqz_hw import zoo
 from sqz_hw.decisions import Decisions
@@ -28,6 +27,7 @@ from sqz_hw.model import modelfile
 from sqz_hw.model.augmentation import to_float
 from sqz_hw.verify.compiler import compile_project
 from sqz_hw.verify.csim import simulate
+from sqz_hw.verify.golden import GoldenModel
 from sqz_hw.verify.vectors import made_images
 
 LARGE = "v1.1-224"

@@ -108,16 +108,21 @@ def prove(layer: DesignLayer, conv: ConvParameters, pixel: FixedPoint) -> Proof:
         pixel: type of the stream it reads; each of its codes is taken as possible.
 
     Raises:
-        BadInputError: the sums are not proven to fit in 63 bits.
+        BadInputError: the sums are not proven to fit in 63 bits, or the accumulator has more
+            than 64.
     """
     accum = conv.accum_type
+    if accum.max_code.bit_length() > PATH_BITS["int64"]:
+        raise BadInputError(
+            f"{layer.name}: an accumulator's codes must fit in 64 bits, not {accum}; use a narrower one"
+        )
     product = conv.weight_type.fraction + pixel.fraction - weight_grain(conv.weights)
     bias = accum_bias(conv)
     rounds = bool(conv.weights.any()) and accum.fraction < product
     if rounds:
         reach, fraction = _rounded_reach(layer.name, conv, pixel, bias), accum.fraction
     else:
-        reach, fraction = _reach(conv, pixel, bias, accum.fraction)
+        reach, fraction = _reach(layer.name, conv, pixel, bias, accum.fraction)
     in_accum = reach.scaled(accum.fraction - fraction)
     low, high = limits(accum)
     wrapping = accum.saturation == "WRAP"
@@ -161,7 +166,8 @@ def qkeras_proofs(design: Design) -> tuple[Proof, ...]:
     for layer in design.layers:
         types = [design.stream(name).type for name in layer.inputs]
         if layer.conv is not None:
-            reach, fraction = _reach(layer.conv, types[0], layer.conv.bias, layer.conv.bias_type.fraction)
+            conv = layer.conv
+            reach, fraction = _reach(layer.name, conv, types[0], conv.bias, conv.bias_type.fraction)
         elif layer.op is Op.ADD:
             reach, fraction = add_reach(types)
         else:
@@ -225,7 +231,9 @@ def accum_bias(conv: ConvParameters) -> Codes:
     return requantise(conv.bias, conv.bias_type, conv.accum_type)
 
 
-def _reach(conv: ConvParameters, pixel: FixedPoint, bias: Codes, bias_fraction: int) -> tuple[Reach, int]:
+def _reach(
+    name: str, conv: ConvParameters, pixel: FixedPoint, bias: Codes, bias_fraction: int
+) -> tuple[Reach, int]:
     """Reach of products and bias, unrounded, in units of their finest last bit; and its fraction."""
     grain = weight_grain(conv.weights)
     product = conv.weight_type.fraction + pixel.fraction - grain
@@ -234,7 +242,7 @@ def _reach(conv: ConvParameters, pixel: FixedPoint, bias: Codes, bias_fraction: 
     fraction = max(last_bits, default=bias_fraction)
     up = max(fraction - product, 0)
     weights = (conv.weights >> grain).reshape(-1, conv.n_out)
-    _require_sums(conv, int(np.abs(weights).max(initial=0)))
+    cheapest_path(name, _largest(weights) * conv.n_in)  # else the sums below would overflow
     positive = [int(w) << up for w in np.maximum(weights, 0).sum(axis=0)]
     negative = [int(w) << up for w in np.maximum(-weights, 0).sum(axis=0)]
     down = bias_fraction - fraction
@@ -251,7 +259,7 @@ def _rounded_reach(name: str, conv: ConvParameters, pixel: FixedPoint, bias: Cod
     """
     drop = conv.weight_type.fraction + pixel.fraction - conv.accum_type.fraction
     weights = conv.weights.reshape(-1, conv.n_out)
-    largest = int(np.abs(weights).max(initial=0)) * max(-pixel.min_code, pixel.max_code)
+    largest = _largest(weights) * max(-pixel.min_code, pixel.max_code)
     cheapest_path(name, largest * (conv.n_in + 1))
     rounding = conv.accum_type.rounding
     ends = [round_off(weights * code, drop, rounding) for code in (pixel.min_code, pixel.max_code)]
@@ -270,6 +278,6 @@ def _of_channels(below: list[int], above: list[int], bias: list[int]) -> Reach:
     )
 
 
-def _require_sums(conv: ConvParameters, largest: int) -> None:
-    """Weights so large that even their plain sum leaves an int64 are refused."""
-    cheapest_path("a convolution", largest * conv.n_in)
+def _largest(codes: Codes) -> int:
+    """Largest magnitude, as a Python number: that of the most negative int64 does not fit an int64."""
+    return max(-int(codes.min(initial=0)), int(codes.max(initial=0)))

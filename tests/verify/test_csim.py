@@ -72,7 +72,7 @@ def test_a_stream_with_fewer_words_than_its_shape_is_a_fault(simulator, design, 
 
 def test_a_missing_program_is_said(design, images, tmp_path):
     gone = Simulator(tmp_path / "simulate", tmp_path, compiled=False)
-    with pytest.raises(ToolError, match="could not be started .*; build the project again"):
+    with pytest.raises(ToolError, match=r"could not be started .*; build the project again"):
         list(simulate(gone, design, images[:1], tmp_path))
 
 
