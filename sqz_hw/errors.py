@@ -7,13 +7,23 @@ faults hold at once, the order of precedence is 2, 5, 3, 4.
 from __future__ import annotations
 
 
+LONGEST = 2000
+"""Characters of a message; what a file can put into one has no bound."""
+
+
+def _shown(text: str) -> str:
+    """Text that a terminal can show: control characters escaped, the middle of an endless one left out."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST // 2]} ... {plain[-LONGEST // 2 :]}"
+
+
 class SqzError(Exception):
     """Base of all errors that are the user's to mend; never raised itself."""
 
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(_shown(" ".join(message.split())))
 
 
 class BadInputError(SqzError):

@@ -132,7 +132,7 @@ def _finish(state: _State) -> Built:
     try:
         state.outcome.require_bit_exact()
     except OutputsDifferError as error:
-        kept = state.target.with_name(f"{state.target.name}-differs")
+        kept = state.partial.with_name(f"{state.target.resolve().name}-differs")
         place(state.partial, kept)
         raise OutputsDifferError(f"{error}; see {kept}") from error
     place(state.partial, state.target)

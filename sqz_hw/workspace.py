@@ -12,6 +12,8 @@ from pathlib import Path
 from sqz_hw.errors import BadInputError
 
 MARKER = "build.json"
+PARTS = frozenset({MARKER, "build.log", "csim", "hls", "report"})
+"""All that a build puts into its folder; anything else there is the user's."""
 
 
 @contextmanager
@@ -25,8 +27,8 @@ def partial_folder(target: Path) -> Iterator[Path]:
         BadInputError: the folder cannot be made, or ``target`` is something else than a build.
     """
     try:
+        target = _resolved(target)
         _refuse_foreign(target)
-        target = target.resolve()
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
@@ -47,9 +49,10 @@ def place(partial: Path, target: Path) -> None:
     Raises:
         BadInputError: the place cannot be written.
     """
-    target = target.resolve()
+    target = _resolved(target)
     aside = _aside(target)
     try:
+        _refuse_foreign(target)  # it may have been filled since the work began
         if target.exists():
             target.rename(aside)
         partial.rename(target)
@@ -62,17 +65,35 @@ def place(partial: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def _resolved(target: Path) -> Path:
+    """The place itself: a ``..`` in it must not lead past the check of what is there.
+
+    Raises:
+        BadInputError: it is a link, the root folder, or no path at all.
+    """
+    try:
+        resolved = target.resolve()
+        link = target.is_symlink()
+    except (ValueError, RuntimeError) as error:  # a NUL character; links in a circle
+        raise BadInputError(f"the output must be a folder, not {str(target)!r} ({error})") from error
+    if link or not resolved.name:
+        raise BadInputError(f"the output must be a folder, and {target} is none; choose another --output")
+    return resolved
+
+
 def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
 
 
 def _refuse_foreign(target: Path) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
+    if target.exists() and not target.is_dir():
         raise BadInputError(f"the output must be a folder, and {target} is none; choose another --output")
-    if target.is_dir() and any(target.iterdir()) and not (target / MARKER).exists():
+    held = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    foreign = sorted(held - PARTS if MARKER in held else held)
+    if foreign:
         raise BadInputError(
-            f"the output folder {target} holds something else than a build and would be replaced; "
-            "choose another --output"
+            f"the output folder {target} holds something else than a build and would be replaced "
+            f"({foreign[0]}); choose another --output"
         )
 
 

@@ -64,7 +64,10 @@ def _setting_options(function: Any) -> Any:
 def command(**options: Any) -> int:
     """Train, prune and quantise a SqueezeNet; writes model.safetensors."""
     from sqz_hw.model import datasets, training
+    from sqz_hw.model.modelfile import check_name
 
+    name = options["name"] or options["output"].resolve().name
+    check_name(name)
     arch = with_fields(named(options["architecture"]), options["changes"])
     given = {k: options[k] for k in TrainSettings.model_fields if options[k] is not None}
     settings = validated(TrainSettings, **given)
@@ -86,7 +89,6 @@ def command(**options: Any) -> int:
         if part is not None:
             part.require_classes(arch.classes)
     kept, validation = training.split(data, settings.validation_images, settings.seed)
-    name = options["name"] or options["output"].resolve().name
     run = training.Run(name, arch, settings, kept, validation, test, options["output"])
     console = Console()
     console.print(f"{name}: {arch.parameters:,} parameters, {arch.macs:,} MACs, {len(kept):,} images")

@@ -191,7 +191,7 @@ def _check_types(arch: Architecture) -> None:
             raise IllegalArchitectureError(f"{field} must be a number, not {value!r}")
     if not isinstance(arch.ceil_pooling, bool):
         raise IllegalArchitectureError(f"ceil_pooling must be true or false, not {arch.ceil_pooling!r}")
-    if not isinstance(arch.name, str) or not arch.name:
+    if not isinstance(arch.name, str) or not arch.name or not arch.name.isprintable():
         raise IllegalArchitectureError(f"name must be a text, not {arch.name!r}")
     pools = arch.pools_after
     if not isinstance(pools, (tuple, list)) or any(

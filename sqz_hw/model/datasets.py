@@ -7,10 +7,12 @@ source is the word ``cifar10``.
 from __future__ import annotations
 
 import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,10 @@ _NPZ_FAULTS = (
 )  # fmt: skip
 """What NumPy and zipfile raise on damaged files."""
 
+MAX_UNPACKED = 16 << 30
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
+LONGEST_SIDE = 64
+"""An image is resized whole before its centre is cut out; a strip of pixels would become endless."""
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
@@ -80,20 +85,25 @@ def load(source: str, size: int | None, *, train: bool = False, limit: int | Non
     """
     if source == "cifar10":
         return _cifar10(size, train, limit)
-    path = Path(source)
     try:
-        folder, missing = path.is_dir(), not path.exists()
+        path = Path(source)
+        path = path if path.name not in ("", "..") else path.resolve()
+        folder, missing = path.is_dir(), not source or not path.exists()
     except OSError as error:
         raise DataError(f"data cannot be read: {error.strerror}; check the path") from error
-    if folder:
+    except (ValueError, RuntimeError) as error:  # a NUL character; links in a circle
+        raise DataError(f"data cannot be read: {error}; check the path") from error
+    if folder and source:
         if size is None:
             raise DataError(f"{path.name} is a folder of images, and they need a size; give --input-size")
         return _folder(path, size, limit)
     if missing:
         raise DataError(
             "data must be 'cifar10', an .npz file or a folder of images; "
-            f"there is no {source}; check the path"
+            f"there is no {source!r}; check the path"
         )
+    if not path.is_file():
+        raise DataError(f"data must be an .npz file or a folder of images, and {source} is neither")
     return _npz(path, size, limit)
 
 
@@ -113,11 +123,12 @@ def _npz(path: Path, size: int | None, limit: int | None) -> Dataset:
                     "write it with numpy.savez"
                 )
             file.seek(0)
+            _check_unpacked(path.name, file)
             with np.load(file, allow_pickle=False) as arrays:
                 if not {"x", "y"} <= set(arrays.files):
                     raise DataError(
                         f"{path.name} must hold x (uint8, N x H x W x 3) and y (integers), "
-                        f"not {sorted(arrays.files)}"
+                        f"not {sorted(arrays.files)}; write it with numpy.savez"
                     )
                 x, y = arrays["x"], arrays["y"]
     except _NPZ_FAULTS as error:
@@ -137,6 +148,18 @@ def _npz(path: Path, size: int | None, limit: int | None) -> Dataset:
     return _checked(x, y, size, path.name, limit)
 
 
+def _check_unpacked(name: str, file: IO[bytes]) -> None:
+    """Refuse what would fill the memory: a few MB can unpack to any size."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MAX_UNPACKED:
+        raise DataError(
+            f"{name} must unpack to at most {MAX_UNPACKED >> 30} GiB, not {unpacked / (1 << 30):.1f} GiB; "
+            "give fewer images"
+        )
+    file.seek(0)
+
+
 def _checked(
     x: npt.NDArray[np.generic], y: npt.NDArray[np.generic], size: int | None, source: str, limit: int | None
 ) -> Dataset:
@@ -149,13 +172,15 @@ def _checked(
             f"{source}: x must be N x {side} x {side} x 3 (RGB), not {given}; "
             "resize the images or choose a model of that size"
         )
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iu":
         raise DataError(f"{source}: y must be integer labels, not {y.dtype}")
     labels = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
     if labels.shape != (len(x),):
         raise DataError(f"{source}: y must hold one label an image ({len(x)}), not shape {y.shape}")
     if not len(x):
         raise DataError(f"{source}: there must be at least one image, not none")
+    if y.dtype.kind == "u" and int(labels.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{source}: labels must be class numbers, not {labels.max()}; count them from 0")
     stop = len(x) if limit is None else limit
     return Dataset(np.ascontiguousarray(x[:stop]), labels[:stop].astype(np.int64), source)
 
@@ -163,7 +188,7 @@ def _checked(
 def _folder(path: Path, size: int, limit: int | None) -> Dataset:
     try:
         classes = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-        by_class = [sorted(f for f in c.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES) for c in classes]
+        by_class = [sorted(f for f in c.iterdir() if _is_image(f)) for c in classes]
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
     pairs = [(file, label) for label, files in enumerate(by_class) for file in files]
@@ -179,15 +204,30 @@ def _folder(path: Path, size: int, limit: int | None) -> Dataset:
     return Dataset(x, np.array([label for _, label in pairs], np.int64), path.name)
 
 
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+
+
 def _read_image(file: Path, size: int) -> Images:
     try:
-        with Image.open(file) as image:
+        if file.exists() and not file.is_file():
+            raise OSError("a folder, a pipe or a device")
+        with warnings.catch_warnings(), Image.open(file) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice that size is an error
             rgb = image.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        OSError, UnidentifiedImageError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{file.name} must be a readable image ({type(error).__name__}); remove or replace it"
         ) from error
     if rgb.size != (size, size):
+        short, long = sorted(rgb.size)
+        if long > LONGEST_SIDE * short:
+            raise DataError(
+                f"{file.name} must be at most {LONGEST_SIDE} times as long as it is wide, not "
+                f"{rgb.size[0]} x {rgb.size[1]} pixels; remove or replace it"
+            )
         scale = size / min(rgb.size)
         width, height = (max(size, round(side * scale)) for side in rgb.size)
         rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)

@@ -28,6 +28,8 @@ from sqz_hw.model.quantisation import INPUT_TYPE, Quantisation
 FORMAT = "sqz_hw-model/1"
 METADATA_KEY = "sqz_hw"
 MAX_BYTES = 1 << 30
+MAX_NAME_BYTES = 100
+PREPROCESSING = {"channels": "RGB", "scale": "x/256"}
 Kind = Literal["float", "quantised"]
 Array = npt.NDArray[Any]
 
@@ -57,6 +59,7 @@ class Model:
         return "float" if self.quantisation is None else "quantised"
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         for spec in self.architecture.convolutions:
             kernel = (spec.kernel, spec.kernel, spec.in_shape[2], spec.out_shape[2])
             for key, shape in ((f"{spec.name}/kernel", kernel), (f"{spec.name}/bias", kernel[-1:])):
@@ -116,6 +119,22 @@ class Model:
         return sum(int(np.count_nonzero(k)) for k in kernels) / sum(k.size for k in kernels)
 
 
+def check_name(name: object) -> None:
+    """Refuse a name that no folder can have: a build's folder is called after its model.
+
+    Raises:
+        ModelFileError: it is empty or too long, or holds a slash or what no terminal can show.
+    """
+    fine = isinstance(name, str) and name.isprintable() and not set(name) & set("/\\")
+    if not fine or not 0 < len(str(name).encode()) <= MAX_NAME_BYTES:
+        short = ascii(name)
+        short = short if len(short) <= MAX_NAME_BYTES else f"{short[:MAX_NAME_BYTES]}..."
+        raise ModelFileError(
+            f"a model's name must be 1 to {MAX_NAME_BYTES} bytes of printable text without slashes, "
+            f"not {short}; name it otherwise when training"
+        )
+
+
 def save(model: Model, path: Path) -> None:
     """Write ``model`` beside ``path`` and move it into place: never a half-written file.
 
@@ -135,7 +154,7 @@ def save(model: Model, path: Path) -> None:
         "name": model.name,
         "architecture": model.architecture.to_dict(),
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
-        "preprocessing": {"channels": "RGB", "scale": "x/256"},
+        "preprocessing": PREPROCESSING,
         "record": dict(model.record),
     }
     data = save_tensors(tensors, {METADATA_KEY: json.dumps(meta, sort_keys=True)})
@@ -190,7 +209,13 @@ def load(path: Path) -> Model:
 
 
 def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
-    name = str(meta["name"])
+    name = meta["name"]
+    check_name(name)
+    if meta["preprocessing"] != PREPROCESSING:
+        raise ModelFileError(
+            f"model {name}: the preprocessing must be {PREPROCESSING}, which hardware does, "
+            f"not {meta['preprocessing']!r}"
+        )
     architecture = Architecture.from_dict(meta["architecture"])
     if meta["kind"] not in ("float", "quantised"):
         raise ModelFileError(f"model {name}: kind must be float or quantised, not {meta['kind']!r}")

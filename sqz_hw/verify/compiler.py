@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ CPP = Path(__file__).resolve().parent / "cpp"
 FLAGS = ("-O1", "-w", "-fPIC", "-fno-gnu-unique")
 """-O1 compiles in under half the time of hls4ml's -O3 and its code runs faster (FACTS.md)."""
 STANDARDS = ("-std=c++23", "-std=c++2b", "-std=c++17")
+SECONDS_TO_STOP = 2.0
 STAMP = "sources.sha256"
 WEIGHTS = '-DWEIGHTS_DIR="firmware/weights"'
 
@@ -59,44 +62,28 @@ def compile_project(hls: Path, into: Path) -> Simulator:
     Raises:
         ToolError: g++ is missing or failed; the message has its first error.
     """
+    hls, into = hls.resolve(), into.resolve()  # commands run inside hls
     compiler = find_compiler()
     standard = _standard(compiler)
     digest = _digest(hls, [compiler, standard, *FLAGS])
-    program, stamp = into / "simulate", into / STAMP
-    if program.exists() and stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+    program, library, stamp = into / "simulate", into / "libmyproject.so", into / STAMP
+    outputs = (program, library)
+    if all(path.is_file() for path in (*outputs, stamp)) and stamp.read_bytes() == _stamp(digest, outputs):
         return Simulator(program, hls, compiled=False)
     into.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
-    library = into / "libmyproject.so"
+    for path in (stamp, *outputs):
+        path.unlink(missing_ok=True)
     includes = [f"-I{CPP}", "-I.", "-Ifirmware/ap_types"]
     source = ["firmware/myproject.cpp", str(CPP / "bridge.cpp")]
     objects = [into / "myproject.o", into / "bridge.o"]
     common = [compiler, standard, *FLAGS, *includes, WEIGHTS]
-    running = [
-        subprocess.Popen(
-            [*common, "-c", text, "-o", str(target)],
-            cwd=hls,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for text, target in zip(source, objects, strict=True)
-    ]
-    try:
-        for process in running:
-            _, errors = process.communicate()
-            _check(process.returncode, errors)
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    _run([compiler, "-shared", *map(str, objects), "-o", str(library)], hls)
+    _run([[*common, "-c", text, "-o", str(target)] for text, target in zip(source, objects, strict=True)], hls)
+    _run([[compiler, "-shared", *map(str, objects), "-o", str(library)]], hls)
     link = [f"-L{into}", "-lmyproject", "-Wl,-rpath,$ORIGIN"]
-    _run([compiler, standard, "-O1", str(CPP / "simulate.cpp"), "-o", str(program), *link], hls)
+    _run([[compiler, standard, "-O1", str(CPP / "simulate.cpp"), "-o", str(program), *link]], hls)
     for target in objects:
         target.unlink()
-    stamp.write_text(digest, encoding="ascii")
+    stamp.write_bytes(_stamp(digest, outputs))
     return Simulator(program, hls, compiled=True)
 
 
@@ -108,20 +95,57 @@ def compile_testbench(hls: Path, program: Path) -> None:
     """
     compiler = find_compiler()
     command = [compiler, _standard(compiler), "-O1", "-w", "-Ifirmware/ap_types", WEIGHTS]
-    _run([*command, "firmware/myproject.cpp", "myproject_test.cpp", "-o", str(program)], hls)
+    _run([[*command, "firmware/myproject.cpp", "myproject_test.cpp", "-o", str(program)]], hls)
 
 
 def _standard(compiler: str) -> str:
+    said = ""
     for standard in STANDARDS:
-        command = [compiler, standard, "-fsyntax-only", "-xc++", os.devnull]
-        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        try:
+            _run([[compiler, standard, "-fsyntax-only", "-xc++", os.devnull]], Path.cwd())
+        except ToolError as error:
+            said = str(error)
+        else:
             return standard
-    raise ToolError(f"g++ must know C++17 or later, and {compiler} does not; install a newer one")
+    raise ToolError(f"g++ must know C++17 or later, and {compiler} does not ({said}); install a newer one")
 
 
-def _run(command: list[str], folder: Path) -> None:
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    _check(result.returncode, result.stderr)
+def _run(commands: list[list[str]], folder: Path) -> None:
+    """Run compilers side by side, each the head of a process group: g++ leaves its children behind."""
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for command in commands:
+            running.append(
+                subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,
+                )
+            )
+        for process in running:
+            _, errors = process.communicate()
+            _check(process.returncode, errors)
+    except OSError as error:
+        raise ToolError(f"g++ could not be started ({error.strerror}): {error.filename}") from error
+    finally:
+        for process in running:
+            if process.poll() is None:
+                _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End a compiler and its children; SIGTERM first, so that it removes its temporary files."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=SECONDS_TO_STOP)
+            return
 
 
 def _check(code: int, errors: str) -> None:
@@ -130,6 +154,11 @@ def _check(code: int, errors: str) -> None:
             [line for line in errors.splitlines() if "error" in line] or errors.splitlines() or ["no message"]
         )
         raise ToolError(f"g++ failed with exit code {code}: {lines[0]}")
+
+
+def _stamp(digest: str, outputs: Iterable[Path]) -> bytes:
+    """What proves that the outputs are whole and of these sources."""
+    return "\n".join([digest, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in outputs)]).encode()
 
 
 def _digest(hls: Path, options: Iterable[str]) -> str:

@@ -33,18 +33,15 @@ class Convolution:
         relu: type of a ReLU that follows and is computed along with it, or None.
 
     Raises:
-        BadInputError: its sums are not proven to fit in 63 bits, or its weights do not have
-            the shape that the layer says.
+        BadInputError: it has no weights, its sums are not proven to fit in 63 bits, or its
+            accumulator can saturate and no kernel has its reuse factor.
     """
 
     def __init__(self, layer: DesignLayer, pixel: FixedPoint, relu: FixedPoint | None = None) -> None:
         conv = layer.conv
-        wanted = (layer.kernel, layer.kernel, layer.in_shape[2], layer.out_shape[2])
-        if conv is None or conv.weights.shape != wanted or conv.bias.shape != wanted[3:]:
-            given = "none" if conv is None else f"{conv.weights.shape} and {conv.bias.shape}"
+        if conv is None:
             raise BadInputError(
-                f"{layer.name}: weights and bias must be {wanted} and {wanted[3:]}, not {given}; "
-                "build the design again"
+                f"{layer.name}: a convolution must have weights, not none; build the design again"
             )
         self.layer, self.pixel = layer, pixel
         self.proof: Proof = prove(layer, conv, pixel)
@@ -176,11 +173,12 @@ def _terms(proof: Proof, conv: ConvParameters, pixel: FixedPoint, scale: float) 
     if proof.stepwise:
         return conv.weights.reshape(-1, conv.n_out), None
     grain = weight_grain(conv.weights)
-    up = proof.fraction - (conv.weight_type.fraction + pixel.fraction - grain)
+    product = conv.weight_type.fraction + pixel.fraction - grain
+    up = proof.fraction - product if conv.weights.any() else 0
     kernel: Array = (conv.weights >> grain).reshape(-1, conv.n_out)
     bias: Array = accum_bias(conv) >> (conv.accum_type.fraction - proof.fraction)
     if proof.path == "int64":
-        kernel = kernel << max(up, 0)
+        kernel = kernel << up
     else:
         dtype = np.dtype(proof.path)
         kernel = (kernel * (2.0**up * scale)).astype(dtype)

@@ -99,12 +99,12 @@ def float_plan(
     drop = source.fraction - to.fraction
     if max(-low, high) > 1 << bits or abs(drop) > _LARGEST_SCALE or to.max_code.bit_length() > bits:
         return None
-    floor = 0 if relu else None
+    floor = 0 if relu and low < 0 else None
     low, high = (max(low, 0), max(high, 0)) if relu else (low, high)
     rounding = to.rounding if drop > 0 else None
     if rounding in _HALVES and max(-low, high) + (1 << (drop - 1)) > 1 << bits:
         return None
-    lowest, highest = (_scaled(code, drop, to) for code in (low, high))
+    lowest, highest = (_scaled(code, drop) for code in (low, high))
     allowed_low, allowed_high = limits(to)
     ceiling = None
     beyond = None
@@ -116,8 +116,8 @@ def float_plan(
     return FloatPlan(2.0**-drop, rounding, floor, ceiling, beyond)
 
 
-def _scaled(code: int, drop: int, to: FixedPoint) -> int:
-    """The code in units of ``to``, rounded outward by at most one."""
+def _scaled(code: int, drop: int) -> int:
+    """The code divided by ``2**drop``, rounded outward: no rounding mode gets beyond it."""
     if drop <= 0:
         return code << -drop
     return code >> drop if code < 0 else -(-code >> drop)

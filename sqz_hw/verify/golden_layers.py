@@ -33,7 +33,7 @@ def operator(layer: DesignLayer, design: Design) -> Operator:
             sum's nor the mean's.
     """
     if layer.op not in _OPERATORS:
-        raise BadInputError(f"{layer.name}: a {layer.op.value} is no layer without weights")
+        raise BadInputError(f"{layer.name}: a {layer.op.value} is no layer without weights; use Convolution")
     return _OPERATORS[layer.op](layer, [design.stream(name).type for name in layer.inputs])
 
 

@@ -38,9 +38,22 @@ def check_design(design: Design) -> None:
                 f"{layer.name}: a {layer.op.value} of {_text(layer.in_shape)} must read {_text(given[0])} "
                 f"and give {_text(wanted)}, not {_text(layer.out_shape)}; build the design again"
             )
+        if layer.op is Op.CONV:
+            _check_weights(layer)
 
 
-def _text(shape: Shape) -> str:
+def _check_weights(layer: DesignLayer) -> None:
+    wanted = (layer.kernel, layer.kernel, layer.in_shape[2], layer.out_shape[2])
+    conv = layer.conv
+    if conv is None or conv.weights.shape != wanted or conv.bias.shape != wanted[3:]:
+        given = "none" if conv is None else f"{_text(conv.weights.shape)} and {_text(conv.bias.shape)}"
+        raise BadInputError(
+            f"{layer.name}: weights and bias must be {_text(wanted)} and {wanted[3]}, not {given}; "
+            "build the design again"
+        )
+
+
+def _text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 

@@ -29,7 +29,7 @@ def each_part(count: int, batch: int, work: Callable[[slice], None]) -> None:
         batch: items in a part, at most; fewer if that is what gives every core a part.
         work: called with each part, from several threads; what it raises is raised here.
     """
-    workers = len(os.sched_getaffinity(0)) if threadpoolctl is not None else 1
+    workers = _cores() if threadpoolctl is not None else 1
     size = min(batch, -(-count // workers)) if count else 1
     parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     if workers == 1 or len(parts) < 2:
@@ -39,6 +39,12 @@ def each_part(count: int, batch: int, work: Callable[[slice], None]) -> None:
     with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(workers, len(parts))) as pool:
         for _ in pool.map(work, parts):
             pass
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

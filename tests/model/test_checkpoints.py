@@ -48,13 +48,14 @@ def test_progress_comes_back(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == [FILE_NAME]
 
 
-def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
+@pytest.mark.parametrize("steps", [0, 1])
+def test_training_goes_on_as_if_it_had_not_stopped(tmp_path, steps):
     """Weights, moving averages, momentum and step count are all in it."""
     whole = fit(network(), 6)
     first = fit(network(), 3)
     write(tmp_path, PROGRESS, first)
     second = network()
-    fit(second, 1)  # whatever it held before goes
+    fit(second, steps)  # whatever it held before goes
     restore(tmp_path, second)
     assert int(second.optimizer.iterations) == 3
     fit(second, 3)

@@ -8,7 +8,8 @@ import pytest
 from models import TINY, random_images
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints
+from sqz_hw.model import checkpoints, training
+from sqz_hw.model.augmentation import Batches
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import load
 from sqz_hw.model.network import float_network, quantised_network, set_weights
@@ -17,7 +18,7 @@ from sqz_hw.model.training import Run, accuracy, split, train
 
 IMAGES = 40
 SETTINGS = TrainSettings(
-    seed=5, batch_size=8, float_epochs=2, prune_epochs=2, qat_epochs=2, float_rate=0.02, dropout=0.25,
+    seed=5, batch_size=8, float_epochs=2, prune_epochs=2, qat_epochs=2, float_rate=0.02, qat_rate=0.2, dropout=0.25,
     sparsity=0.6, weight_bits=5, bias_bits=10, activation_bits=7, score_bits=9, calibration_images=16,
 )  # fmt: skip
 
@@ -54,8 +55,16 @@ def silent(title, done, total, metrics):
 def finished(tmp_path_factory):
     """A run that nothing stopped: its model, its folder and what it reported."""
     output = tmp_path_factory.mktemp("training") / "run"
-    reports = []
-    model = train(make_run(output), resume=False, report=lambda *report: reports.append(report))
+    reports, epochs = [], []
+
+    def noted(x, y, batch_size, seed, epoch):
+        epochs.append((seed, epoch))
+        return Batches(x, y, batch_size, seed, epoch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Batches", noted)
+        model = train(make_run(output), resume=False, report=lambda *report: reports.append(report))
+    assert epochs == [(5, n) for n in range(6)]  # over all stages, so that no batches come twice
     return model, output, reports
 
 

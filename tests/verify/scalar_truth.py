@@ -57,7 +57,9 @@ def convolve(x, pixel, conv, kernel, stride, out_type, order):
     weights = conv.weights.reshape(-1, conv.n_out)
     out = np.zeros((height, width, conv.n_out), np.int64)
     for row, column, channel in np.ndindex(*out.shape):
-        window = x[row * stride : row * stride + kernel, column * stride : column * stride + kernel].reshape(-1)
+        window = x[row * stride : row * stride + kernel, column * stride : column * stride + kernel].reshape(
+            -1
+        )
         total = cast(value(conv.bias[channel], conv.bias_type), accum)
         for i in order:
             product = value(window[i], pixel) * value(weights[i, channel], conv.weight_type)
@@ -67,8 +69,12 @@ def convolve(x, pixel, conv, kernel, stride, out_type, order):
 
 
 def elementwise(x, source: FixedPoint, to: FixedPoint, *, relu: bool = False):
-    """Codes of any shape, each cast (after a ReLU)."""
-    made = [code(cast(max(value(v, source), Fraction(0)) if relu else value(v, source), to), to) for v in x.flat]
+    """Codes of any shape, each cast (after a ReLU); C++ copies equal types as they are."""
+    if source == to and not relu:
+        return x
+    made = [
+        code(cast(max(value(v, source), Fraction(0)) if relu else value(v, source), to), to) for v in x.flat
+    ]
     return np.array(made, np.int64).reshape(x.shape)
 
 

@@ -34,14 +34,18 @@ def conv(weights, bias=0, *, weight=None, bias_type=None, accum=WIDE, reuse_fact
 
 def layer(parameters, name="conv"):
     channels = parameters.weights.shape[2]
-    return DesignLayer(name, Op.CONV, ("a",), ("b",), (1, 1, channels), (1, 1, 1), WIDE, 1, 1, conv=parameters)
+    return DesignLayer(
+        name, Op.CONV, ("a",), ("b",), (1, 1, channels), (1, 1, 1), WIDE, 1, 1, conv=parameters
+    )
 
 
 def proof(parameters, pixel=BIT):
     return prove(layer(parameters), parameters, pixel)
 
 
-@pytest.mark.parametrize(("bits", "path", "next_path"), [(24, "float32", "float64"), (53, "float64", "int64")])
+@pytest.mark.parametrize(
+    ("bits", "path", "next_path"), [(24, "float32", "float64"), (53, "float64", "int64")]
+)
 def test_a_path_ends_exactly_at_its_bits(bits, path, next_path):
     below = proof(conv([2**bits - 2, 1]))
     assert (below.bound, below.bits, below.path) == (2**bits - 1, bits, path)
@@ -62,9 +66,9 @@ def test_beyond_63_bits_is_refused():
     text = "conv: its sums must be proven to fit in 63 bits, and can need 64; use narrower weights or activations"
     with pytest.raises(BadInputError, match=re.escape(text)):
         cheapest_path("conv", 2**63)
-    with pytest.raises(BadInputError, match="^conv: .* to fit in 63 bits, and can need 64; "):
+    with pytest.raises(BadInputError, match=r"^conv: .* to fit in 63 bits, and can need 64; "):
         proof(conv([2**61, 2**61 - 1]), FixedPoint(2, 2, False))
-    with pytest.raises(BadInputError, match="^conv: .* to fit in 63 bits, and can need 65; "):
+    with pytest.raises(BadInputError, match=r"^conv: .* to fit in 63 bits, and can need 65; "):
         proof(conv([-(2**63), 1]))
 
 
@@ -96,7 +100,7 @@ def test_zeros_below_all_weights_do_not_count():
 def test_an_accumulator_that_is_wide_enough_does_nothing():
     wide = FixedPoint(4, 4, True)
     exact = proof(conv([3, 4, -8], accum=wide))
-    assert not (exact.wraps or exact.rounds or exact.saturates)
+    assert (exact.wraps, exact.rounds, exact.saturates) == (False, False, False)
     assert proof(conv([3, 5, -8], accum=wide)).wraps
     assert proof(conv([3, 4, -8], -1, accum=wide)).wraps
     assert not proof(conv([3, 5, -7], -1, accum=wide)).wraps  # the last sum counts, not those before it
@@ -108,7 +112,12 @@ def test_an_accumulator_saturates_only_if_it_can_get_there(mode):
     lowest = -7 if mode == "SAT_SYM" else -8
     fits = proof(conv([3, 4, lowest], accum=accum))
     assert (fits.saturates, fits.stepwise, fits.path) == (False, False, "float32")
-    for weights, bias in (([3, 5, lowest], 0), ([3, 4, lowest - 1], 0), ([3, 5, lowest], -1), ([3, 4, lowest], -1)):
+    for weights, bias in (
+        ([3, 5, lowest], 0),
+        ([3, 4, lowest - 1], 0),
+        ([3, 5, lowest], -1),
+        ([3, 4, lowest], -1),
+    ):
         made = proof(conv(weights, bias, accum=accum))  # some order passes the limit on the way
         assert (made.saturates, made.stepwise, made.path, made.wraps) == (True, True, "int64", False)
 
@@ -165,7 +174,9 @@ def test_every_subset_of_every_input_stays_within_the_proof(case):
     assert max(abs(p) for p in partial) * unit == made.bound
     low, high = value(accum.min_code, accum), value(accum.max_code, accum)
     assert made.wraps == (accum.saturation == "WRAP" and not (low <= min(sums) and max(sums) <= high))
-    assert made.saturates == (accum.saturation == "SAT" and not (low <= min(partial) and max(partial) <= high))
+    assert made.saturates == (
+        accum.saturation == "SAT" and not (low <= min(partial) and max(partial) <= high)
+    )
 
 
 @pytest.fixture(scope="module")

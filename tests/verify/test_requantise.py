@@ -36,7 +36,7 @@ def patterns():
     for bit in range(64):
         for near in range(-3, 4):
             found |= {(1 << bit) + near, -(1 << bit) + near, (3 << bit >> 1) + near, -(3 << bit >> 1) + near}
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311
     found |= {rng.getrandbits(64) - 2**63 >> rng.randrange(64) for _ in range(1000)}
     return np.array(sorted(p for p in found if -(2**63) <= p < 2**63), np.int64)
 
@@ -58,7 +58,9 @@ def library_result(pairs, folder):
 
 
 def full(to):
-    return f"ap_{'' if to.signed else 'u'}fixed<{to.width}, {to.integer}, AP_{to.rounding}, AP_{to.saturation}>"
+    return (
+        f"ap_{'' if to.signed else 'u'}fixed<{to.width}, {to.integer}, AP_{to.rounding}, AP_{to.saturation}>"
+    )
 
 
 def low_bits(codes, of):
@@ -77,7 +79,7 @@ def check_against_library(pairs, folder):
 
 
 def test_every_mode_agrees_with_the_library(tmp_path):
-    rng = random.Random(2)
+    rng = random.Random(2)  # noqa: S311
     pairs = [(random_type(rng), random_type(rng, *modes)) for modes in MODES for _ in range(3)]
     pairs += [(random_type(rng), FixedPoint(1, rng.randint(-2, 2), True, *modes)) for modes in MODES[::3]]
     pairs += [(FixedPoint(8, 3, True, "RND", "SAT_SYM"),) * 2, (FixedPoint(8, 3, False, "TRN", "SAT"),) * 2]
@@ -87,7 +89,7 @@ def test_every_mode_agrees_with_the_library(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_many_random_types_agree_with_the_library(seed, tmp_path):
-    rng = random.Random(100 + seed)
+    rng = random.Random(100 + seed)  # noqa: S311
     check_against_library([(random_type(rng), random_type(rng)) for _ in range(400)], tmp_path)
 
 
@@ -96,7 +98,11 @@ def types(draw, widest=30):
     width = draw(st.integers(1, widest))
     integer = draw(st.integers(-10, width + 10))
     return FixedPoint(
-        width, integer, draw(st.booleans()), draw(st.sampled_from(ROUNDINGS)), draw(st.sampled_from(SATURATIONS))
+        width,
+        integer,
+        draw(st.booleans()),
+        draw(st.sampled_from(ROUNDINGS)),
+        draw(st.sampled_from(SATURATIONS)),
     )
 
 
@@ -139,7 +145,13 @@ def test_a_float_that_cannot_hold_the_half_is_not_used():
 def test_nothing_is_clipped_that_the_bounds_exclude():
     source, to = FixedPoint(20, 10, True), FixedPoint(8, 2, False, "RND_CONV", "SAT")
     plan = float_plan(-100, 4000, source, to, "float32", relu=True)
-    assert (plan.scale, plan.rounding, plan.low, plan.high, plan.beyond) == (2.0**-4, "RND_CONV", 0, None, None)
+    assert (plan.scale, plan.rounding, plan.low, plan.high, plan.beyond) == (
+        2.0**-4,
+        "RND_CONV",
+        0,
+        None,
+        None,
+    )
     assert float_plan(-100, 5000, source, to, "float32", relu=True).high == 255
 
 
@@ -164,9 +176,7 @@ def test_64_bits_and_long_shifts():
     np.testing.assert_array_equal(requantise(codes, FixedPoint(64, 30, True), wide), codes >> 2)
     tiny = FixedPoint(8, 300, True, "RND_CONV", "SAT")  # every value is far below half a bit
     assert not requantise(codes, wide, tiny).any()
-    np.testing.assert_array_equal(
-        requantise(codes, wide, FixedPoint(8, 300, True)), [-1, -1, 0, 0, 0]
-    )
+    np.testing.assert_array_equal(requantise(codes, wide, FixedPoint(8, 300, True)), [-1, -1, 0, 0, 0])
     fine = FixedPoint(8, -200, True, "TRN", "SAT")  # every value but zero is far beyond
     np.testing.assert_array_equal(requantise(codes, wide, fine), [-128, -128, 0, 127, 127])
     assert not requantise(codes, wide, FixedPoint(8, -200, True)).any()
