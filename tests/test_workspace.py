@@ -39,9 +39,22 @@ def test_a_first_build_and_its_successor(tmp_path):
 
 def test_nothing_of_the_old_build_is_mixed_in(tmp_path):
     build(tmp_path / "p", "1")
-    (tmp_path / "p" / "extra").write_text("")
+    (tmp_path / "p" / "report").mkdir()
     build(tmp_path / "p", "2")
     assert names(tmp_path / "p") == [MARKER]
+
+
+def test_what_somebody_put_into_a_build_is_not_lost(tmp_path):
+    build(tmp_path / "p", "1")
+    (tmp_path / "p" / "notes.txt").write_text("mine")
+    with (
+        pytest.raises(
+            BadInputError, match=r"p holds something else than a build .* \(notes\.txt\); choose another"
+        ),
+        partial_folder(tmp_path / "p"),
+    ):
+        pass
+    assert (tmp_path / "p" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -112,7 +125,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     with (
         pytest.raises(
             BadInputError,
-            match=r"home holds something else than a build and would be replaced; choose another",
+            match=r"home holds something else than a build and would be replaced \(thesis\.tex\); choose another",
         ),
         partial_folder(tmp_path / "home"),
     ):

@@ -100,6 +100,10 @@ ILLEGAL = {
         "d.npz must hold x (uint8, N x H x W x 3) and y (integers), not ['x_train', 'y_train']",
     ),
     "no labels": ({"x": X}, "d.npz must hold x (uint8, N x H x W x 3) and y (integers), not ['x']"),
+    "huge labels": (
+        {"x": X, "y": np.full(6, 2**63, np.uint64)},
+        "d.npz: labels must be class numbers, not 9223372036854775808; count them from 0",
+    ),
     "pickled labels": (
         {"x": X, "y": np.array(["cat", None])},
         "d.npz holds pickled objects, which can run code; save plain arrays: x as uint8, y as integers",
@@ -223,13 +227,19 @@ def test_damaged_array_headers_are_refused_or_read(tmp_path_factory, changes):
 
 def test_a_missing_path():
     assert refusal("nowhere.npz") == (
-        "data must be 'cifar10', an .npz file or a folder of images; there is no nowhere.npz; check the path"
+        "data must be 'cifar10', an .npz file or a folder of images; there is no 'nowhere.npz'; check the path"
     )
 
 
 def test_a_path_that_no_file_can_have():
     assert refusal("a" * 5000) == "data cannot be read: File name too long; check the path"
-    assert "there is no a" in refusal("a\0b")
+    assert r"there is no 'a\x00b'" in refusal("a\0b")
+    assert "there is no ''" in refusal("")
+
+
+def test_what_is_neither_file_nor_folder(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(str(tmp_path / "pipe")).startswith("data must be an .npz file or a folder of images, and ")
 
 
 # labels and classes
@@ -323,6 +333,14 @@ def test_a_broken_image_is_named(tmp_path, suffix):
             rf"^i\.{suffix} must be a readable image \(\w+\); remove or replace it$",
             refusal(str(tmp_path / "p")),
         )
+
+
+def test_a_strip_of_pixels_is_refused(tmp_path):
+    """Its short side enlarged to the network's, it would fill the memory."""
+    write_image(tmp_path / "p" / "a" / "strip.png", np.zeros((1, 65, 3), np.uint8))
+    assert refusal(str(tmp_path / "p")) == (
+        "strip.png must be at most 64 times as long as it is wide, not 65 x 1 pixels; remove or replace it"
+    )
 
 
 def test_folders_without_images(tmp_path):
