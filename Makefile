@@ -14,7 +14,7 @@ build: $(STAMP)
 	$(BIN)/python scripts/build_hls.py --part $(PART)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not network" -n 2
+	$(BIN)/python -m pytest -m "not slow and not network" -n 2 --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not network"
