@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -130,9 +133,11 @@ def design_of_model(model: Model, folder: Path, *, write: bool = False) -> Desig
     from sqz_hw.hls.graph_design import design_of
     from sqz_hw.hls.project import write_project
 
-    graph = convert(model, ConversionOptions(PART), Decisions(), folder)
-    if write:
-        write_project(graph, folder)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):  # stdout may be JSON
+        warnings.simplefilter("ignore")  # Keras's and hls4ml's, of no use to who asks for accuracy
+        graph = convert(model, ConversionOptions(PART), Decisions(), folder)
+        if write:
+            write_project(graph, folder)
     return design_of(graph, model, name=model.name, part=PART, clock_mhz=100.0)
 
 

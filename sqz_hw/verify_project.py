@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sqz_hw.design import Design, Op
+from sqz_hw.design_check import require_dataflow
 from sqz_hw.errors import BadInputError
 from sqz_hw.model import datasets, modelfile
 from sqz_hw.model.datasets import Dataset
@@ -47,13 +48,25 @@ def open_project(folder: Path) -> Project:
         BadInputError: it is none, or a part of it is missing or damaged.
     """
     design, model = folder / "csim" / "design.json", folder / "csim" / "model.safetensors"
-    for path in (design, model, folder / "hls" / "firmware"):
-        if not path.exists():
-            raise BadInputError(
-                f"a project must be a folder that build_hls.py wrote, and {folder} has no "
-                f"{path.relative_to(folder)}; build it again"
-            )
-    return Project(folder, Design.from_json(design.read_text(encoding="utf-8")), modelfile.load(model))
+    try:
+        for path in (design, model, folder / "hls" / "firmware"):
+            if not path.exists():
+                raise BadInputError(
+                    f"a project must be a folder that build_hls.py wrote, and {folder} has no "
+                    f"{path.relative_to(folder)}; build it again"
+                )
+        text = design.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{design} cannot be read ({error}); build the project again") from error
+    project = Project(folder.resolve(), Design.from_json(text), modelfile.load(model))
+    require_dataflow(project.design)
+    size = project.model.architecture.input_size
+    if project.design.input.shape != (size, size, 3):
+        raise BadInputError(
+            f"the design must take images of its model, {size} x {size} x 3, not "
+            f"{' x '.join(map(str, project.design.input.shape))}; build the project again"
+        )
+    return project
 
 
 def images_for(project: Project, data: str | None, count: int, adversarial: bool, seed: int) -> Dataset:
@@ -63,7 +76,7 @@ def images_for(project: Project, data: str | None, count: int, adversarial: bool
         DataError: the data is missing, damaged or of the wrong shape.
     """
     size = project.design.input.shape[0]
-    chosen = datasets.load(data, size, limit=count) if data else made_images(size, count, seed)
+    chosen = datasets.load(data, size, limit=count) if data is not None else made_images(size, count, seed)
     if not adversarial:
         return chosen
     golden = GoldenModel(project.design)
@@ -90,12 +103,13 @@ def verify_project(
     from sqz_hw.model.tensors import reference_tensors
 
     design = project.design
+    golden = GoldenModel(design)  # first: it checks every layer's shapes
     argmax = any(layer.op is Op.ARGMAX for layer in design.layers)
     network = qkeras_network(project.model, argmax=argmax, in_float64=float64_layers(design))
     simulator = compile_project(project.folder / "hls", project.folder / "csim")
     engines: dict[str, Engine] = {
         "qkeras": (by_stream(design, tensors) for tensors in reference_tensors(network, data.x)),
-        "golden": (trace.codes for trace in GoldenModel(design).traces(data.x)),
+        "golden": (trace.codes for trace in golden.traces(data.x)),
     }
     with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
         outcome = verify(

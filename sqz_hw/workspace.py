@@ -92,8 +92,8 @@ def _refuse_foreign(target: Path) -> None:
     foreign = sorted(held - PARTS if MARKER in held else held)
     if foreign:
         raise BadInputError(
-            f"the output folder {target} holds something else than a build and would be replaced "
-            f"({foreign[0]}); choose another --output"
+            f"the output folder {target} holds something else than a build and would be replaced; "
+            f"choose another --output, or move {foreign[0]} elsewhere"
         )
 
 

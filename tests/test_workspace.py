@@ -49,7 +49,8 @@ def test_what_somebody_put_into_a_build_is_not_lost(tmp_path):
     (tmp_path / "p" / "notes.txt").write_text("mine")
     with (
         pytest.raises(
-            BadInputError, match=r"p holds something else than a build .* \(notes\.txt\); choose another"
+            BadInputError,
+            match=r"p holds something else than a build .*; choose another --output, or move notes\.txt",
         ),
         partial_folder(tmp_path / "p"),
     ):
@@ -125,7 +126,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     with (
         pytest.raises(
             BadInputError,
-            match=r"home holds something else than a build and would be replaced \(thesis\.tex\); choose another",
+            match=r"home holds something else than a build .*; choose another --output, or move thesis\.tex",
         ),
         partial_folder(tmp_path / "home"),
     ):

@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, no_args_is_help=False)
 @click.version_option(__version__, prog_name="sqz-hw")
 def cli() -> None:
     """From a trained SqueezeNet to FPGA hardware that provably computes the same thing."""

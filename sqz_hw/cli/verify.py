@@ -24,11 +24,15 @@ def command(
     """Compare every layer of a built project with QKeras and the golden model."""
     from sqz_hw.verify_project import images_for, open_project, verify_project
 
-    for name, value in (("--images", images), ("--workers", workers)):
-        if value is not None and value < 1:
-            raise BadInputError(f"{name}: must be 1 or more, not {value}")
-    if seed < 0:
-        raise BadInputError(f"--seed: must be 0 or more, not {seed}")
+    for name, value, low, high in (
+        ("--images", images, 1, 1_000_000),
+        ("--workers", workers, 1, 256),
+        ("--seed", seed, 0, 2**31 - 1),
+    ):
+        if value is not None and value < low:
+            raise BadInputError(f"{name}: must be {low} or more, not {value}")
+        if value is not None and value > high:
+            raise BadInputError(f"{name}: must be {high} or less, not {value}")
     opened = open_project(project)
     dataset = images_for(opened, data, images, adversarial, seed)
     console = Console()

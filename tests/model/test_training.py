@@ -142,18 +142,40 @@ def test_reports_count_the_batches(finished):
         assert batches == [(n, 5) for n in range(1, 6)] + [(5, 5)]
 
 
-def test_stopped_anywhere_and_resumed_the_weights_are_the_same_bits(finished, tmp_path):
-    """In the middle of an epoch of each stage, and between a stage's last checkpoint and its model file."""
+def stopped(output, resume, *stop):
+    with pytest.raises(Stopped):
+        train(make_run(output), resume=resume, report=stop_at(*stop))
+    assert not (output / "model.safetensors").exists()
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A run stopped in an epoch, between the stage's last checkpoint and its model, and in the next stage."""
+    output = tmp_path_factory.mktemp("training") / "run"
+    stopped(output, False, "float 2/2", 3)
+    stopped(output, True, "float 2/2", 5, True)
+    assert not (output / "model-float.safetensors").exists()
+    stopped(output, True, "prune 1/2", 1)
+    return output
+
+
+def assert_same_bits(one, other):
+    for key, value in one.weights.items():
+        np.testing.assert_array_equal(other.weights[key], value, err_msg=key)
+
+
+def test_the_float_network_of_a_resumed_run_is_the_same_bits(finished, interrupted):
+    _, output, _ = finished
+    assert_same_bits(load(output / "model-float.safetensors"), load(interrupted / "model-float.safetensors"))
+
+
+def test_the_quantised_model_of_a_resumed_run_is_the_same_bits(finished, interrupted):
     model, _, _ = finished
-    stops = [("float 2/2", 3, False), ("float 2/2", 5, True), ("prune 2/2", 2, False), ("qat 2/2", 4, False)]
-    for i, stop in enumerate(stops):
-        with pytest.raises(Stopped):
-            train(make_run(tmp_path / "run"), resume=i > 0, report=stop_at(*stop))
-        assert not (tmp_path / "run" / "model.safetensors").exists()
-    again = train(make_run(tmp_path / "run"), resume=True, report=silent)
+    stopped(interrupted, True, "prune 2/2", 2)
+    stopped(interrupted, True, "qat 2/2", 4)
+    again = train(make_run(interrupted), resume=True, report=silent)
     assert again.quantisation == model.quantisation
-    for key, value in model.weights.items():
-        np.testing.assert_array_equal(again.weights[key], value, err_msg=key)
+    assert_same_bits(model, again)
 
 
 def test_a_finished_run_is_resumed_without_training_and_measures_what_is_new(finished):
