@@ -6,22 +6,20 @@ is moved to its place only when everything is there.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import logging
 import platform
 import shutil
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sqz_hw import __version__, zoo
+from sqz_hw.build_log import build_log, heard
 from sqz_hw.decisions import Decisions
 from sqz_hw.design import Design
 from sqz_hw.errors import DoesNotFitError, OutputsDifferError
@@ -114,7 +112,7 @@ def build(settings: BuildSettings, watch: Watch | None = None) -> Built:
     find_compiler()
     data = _images(settings, model)
     target = settings.output or Path(ROOT) / f"{model.name}-{part.name}"
-    with partial_folder(target) as partial, _log(partial / "build.log") as log:
+    with partial_folder(target) as partial, build_log(partial / "build.log") as log:
         state = _State(settings, watch or Watch(), target, partial, part, model, model_path, data, log)
         for number, (title, step) in enumerate(STEPS, start=1):
             state.watch.step(number, len(STEPS), title)
@@ -161,34 +159,6 @@ def _images(settings: BuildSettings, model: Model) -> Dataset:
     return data
 
 
-@contextlib.contextmanager
-def _log(path: Path) -> Iterator[logging.Logger]:
-    log = logging.getLogger(f"sqz_hw.build.{id(path)}")
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    try:
-        yield log
-    finally:
-        log.removeHandler(handler)
-        handler.close()
-
-
-@contextlib.contextmanager
-def _heard(log: logging.Logger) -> Iterator[None]:
-    """What libraries print or warn of goes to the log, not to the terminal."""
-    said = io.StringIO()
-    with warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(said):
-        warnings.simplefilter("always")
-        yield
-    for line in said.getvalue().splitlines():
-        log.info("%s", line)
-    for message in dict.fromkeys(str(warning.message) for warning in warned):
-        log.info("warning: %s", message)
-
-
 def _decide(state: _State) -> None:
     """Read shapes off a first conversion; choose reuse factors and FIFO depths."""
     from sqz_hw.estimate.decisions import decide
@@ -212,7 +182,7 @@ def _convert(state: _State, decisions: Decisions, folder: Path | None) -> Design
 
     settings = state.settings
     options = ConversionOptions(state.part.full_name, settings.backend, settings.clock_mhz, settings.result)
-    with _heard(state.log):
+    with heard(state.log):
         graph = convert(state.model, options, decisions, folder or state.partial / "hls")
         if folder is not None:
             write_project(graph, folder)
@@ -239,7 +209,7 @@ def _verify(state: _State) -> None:
 
     if state.simulator is None or state.design is None:
         raise RuntimeError("verification must come after compilation")
-    with _heard(state.log):
+    with heard(state.log):
         network = qkeras_network(
             state.model,
             argmax=state.settings.result == "argmax",
