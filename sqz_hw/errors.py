@@ -6,7 +6,6 @@ faults hold at once, the order of precedence is 2, 5, 3, 4.
 
 from __future__ import annotations
 
-
 LONGEST = 2000
 """Characters of a message; what a file can put into one has no bound."""
 

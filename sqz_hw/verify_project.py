@@ -57,7 +57,10 @@ def open_project(folder: Path) -> Project:
                 )
         text = design.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{design} cannot be read ({error}); build the project again") from error
+        why = error.strerror if isinstance(error, OSError) else error.reason
+        raise BadInputError(
+            f"the design cannot be read ({why}): {design}; build the project again"
+        ) from error
     project = Project(folder.resolve(), Design.from_json(text), modelfile.load(model))
     require_dataflow(project.design)
     size = project.model.architecture.input_size

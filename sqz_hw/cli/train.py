@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sqz_hw.errors import BadInputError, IllegalArchitectureError
-from sqz_hw.model.architecture import Architecture, named, small_stem
+from sqz_hw.model.architecture import MAX_SIDE, Architecture, named, small_stem
 from sqz_hw.model.settings import TrainSettings
 from sqz_hw.settings import validated
 
@@ -33,7 +33,7 @@ def with_fields(arch: Architecture, changes: tuple[str, ...]) -> Architecture:
             raise IllegalArchitectureError(f"--set takes field=value, such as pct3x3=0.25, not {change!r}")
         try:
             values[key] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             values[key] = text
     return Architecture.from_dict({**arch.to_dict(), **values})
 
@@ -58,7 +58,9 @@ def _setting_options(function: Any) -> Any:
 @click.option("--width", type=float, default=1.0, show_default=True, help="Multiplier on all channel counts.")
 @click.option("--bypass", default="none", show_default=True, help="none, simple or complex.")
 @click.option("--set", "changes", multiple=True, help="Any field of the architecture, such as pct3x3=0.25.")
-@click.option("--input-size", type=int, default=None, help="Side of the images of a folder.")
+@click.option(
+    "--input-size", type=click.IntRange(1, MAX_SIDE), default=None, help="Side of the images of a folder."
+)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --output.")
 @_setting_options
 def command(**options: Any) -> int:

@@ -33,7 +33,8 @@ def write_project(graph: Any, folder: Path) -> None:
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
     except OSError as error:
         raise BadInputError(
-            f"the project folder {folder} cannot be written ({error.strerror}); choose another --output"
+            f"the project folder {folder} cannot be written ({error.strerror or error}); "
+            "make room, or choose another --output"
         ) from error
 
 

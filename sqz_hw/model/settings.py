@@ -12,7 +12,7 @@ class TrainSettings(BaseModel):
     (Loshchilov and Hutter 2019): each step shrinks kernels by ``rate * weight_decay``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     seed: int = Field(1, ge=0, le=2**31 - 1)
     batch_size: int = Field(128, ge=1, le=65536)

@@ -81,6 +81,7 @@ def train(run: Run, *, resume: bool, report: Report) -> Model:
             the loss leaves the finite numbers; the folder cannot be written.
     """
     progress = _starting_point(run, resume)
+    _steps(run)
     tf.keras.utils.set_random_seed(run.settings.seed)
     tf.config.experimental.enable_op_determinism()
     try:

@@ -52,12 +52,13 @@ def find_compiler() -> str:
     return compiler
 
 
-def compile_project(hls: Path, into: Path) -> Simulator:
+def compile_project(hls: Path, into: Path, *, fast: bool = False) -> Simulator:
     """Compile the project's C-simulation, unless ``into`` holds that of the same sources.
 
     Args:
         hls: the project folder as hls4ml lays it out.
         into: folder for ``libmyproject.so`` and ``simulate``.
+        fast: with our own ap types (``cpp/fast_types``) instead of the bundled ones.
 
     Raises:
         ToolError: g++ is missing or failed; the message has its first error.
@@ -65,7 +66,8 @@ def compile_project(hls: Path, into: Path) -> Simulator:
     hls, into = hls.resolve(), into.resolve()  # commands run inside hls
     compiler = find_compiler()
     standard = _standard(compiler)
-    digest = _digest(hls, [compiler, standard, *FLAGS])
+    types = [CPP / "fast_types"] if fast else []
+    digest = _digest(hls, [compiler, standard, *FLAGS, *(["fast"] if fast else [])], [CPP, *types])
     program, library, stamp = into / "simulate", into / "libmyproject.so", into / STAMP
     outputs = (program, library)
     if all(path.is_file() for path in (*outputs, stamp)) and stamp.read_bytes() == _stamp(digest, outputs):
@@ -73,11 +75,13 @@ def compile_project(hls: Path, into: Path) -> Simulator:
     into.mkdir(parents=True, exist_ok=True)
     for path in (stamp, *outputs):
         path.unlink(missing_ok=True)
-    includes = [f"-I{CPP}", "-I.", "-Ifirmware/ap_types"]
+    includes = [f"-I{CPP}", *(f"-I{folder}" for folder in types), "-I.", "-Ifirmware/ap_types"]
     source = ["firmware/myproject.cpp", str(CPP / "bridge.cpp")]
     objects = [into / "myproject.o", into / "bridge.o"]
     common = [compiler, standard, *FLAGS, *includes, WEIGHTS]
-    _run([[*common, "-c", text, "-o", str(target)] for text, target in zip(source, objects, strict=True)], hls)
+    _run(
+        [[*common, "-c", text, "-o", str(target)] for text, target in zip(source, objects, strict=True)], hls
+    )
     _run([[compiler, "-shared", *map(str, objects), "-o", str(library)]], hls)
     link = [f"-L{into}", "-lmyproject", "-Wl,-rpath,$ORIGIN"]
     _run([[compiler, standard, "-O1", str(CPP / "simulate.cpp"), "-o", str(program), *link]], hls)
@@ -161,11 +165,11 @@ def _stamp(digest: str, outputs: Iterable[Path]) -> bytes:
     return "\n".join([digest, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in outputs)]).encode()
 
 
-def _digest(hls: Path, options: Iterable[str]) -> str:
+def _digest(hls: Path, options: Iterable[str], folders: Iterable[Path]) -> str:
     digest = hashlib.sha256("\0".join(options).encode())
     sources = [
         p for p in sorted((hls / "firmware").rglob("*")) if p.is_file() and p.suffix in (".h", ".cpp", ".txt")
     ]
-    for path in [*sources, *sorted(CPP.iterdir())]:
+    for path in [*sources, *sorted(path for path in CPP.rglob("*") if path.is_file())]:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

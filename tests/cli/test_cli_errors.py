@@ -125,7 +125,7 @@ def test_damaged_data(build, tmp_path):
     (tmp_path / "d.npz").write_bytes(b"PK\x03\x04 and no more")
     code, error = build("--data", tmp_path / "d.npz")
     assert code == 2
-    one_line(error, r"d\.npz is no readable \.npz .*; write it again with numpy\.savez")
+    one_line(error, r"d\.npz must be an \.npz .* damaged or something else; write it with numpy\.savez")
 
 
 def test_missing_data(build, tmp_path):

@@ -75,6 +75,17 @@ def test_tight_is_what_hls4mls_bit_exact_inference_finds_and_auto_is_its_auto(ar
     assert {name: a.tight for name, a in found.items()} == inferred(model, "bit_exact")
 
 
+def test_bit_exact_inference_leaves_the_global_sum_its_own_accumulator():
+    """hls4ml's pass would give it the type of the mean, and it would wrap."""
+    options = ConversionOptions("xc7z020clg400-1", accumulators="bit_exact")
+    graph = convert(random_model(TINY), options, Decisions(), Path("nowhere"))
+    node = next(node for node in graph.get_layers() if node.class_name == "GlobalSum2D")
+    total, pixel = fixed_point(node.types["accum_t"].precision), node.get_input_variable().type.precision
+    pixels = node.get_attr("in_height") * node.get_attr("in_width")
+    assert total.max_code >= pixels * (2**pixel.width - 1)
+    assert total.fraction == pixel.width - pixel.integer
+
+
 def test_hls4ml_still_lacks_the_rules_that_compat_adds():
     """Fails when upstream has mended it: then the override can go."""
     stock = "from hls4ml.model.optimizer.passes import bit_exact as b\n"

@@ -152,10 +152,6 @@ VARIANTS = {
 }  # fmt: skip
 
 
-NO_BUILD = "bit_exact accumulators"
-"""hls4ml's inference gives the global sum's accumulator the type of the mean, in which the C++ wraps."""
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_is_that_of_qkeras(variant, tmp_path):
     arch, options = VARIANTS[variant]
@@ -165,7 +161,7 @@ def test_every_variant_is_that_of_qkeras(variant, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", sorted(VARIANTS.keys() - {NO_BUILD}))
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_is_that_of_the_c_simulation(variant, tmp_path):
     arch, options = VARIANTS[variant]
     design = make_design(random_model(arch, seed=7), tmp_path / "hls", write=True, **options)
@@ -264,3 +260,14 @@ def test_many_random_nets_are_those_of_qkeras(tmp_path_factory, net):
 @given(nets())
 def test_random_nets_are_those_of_the_c_simulation(tmp_path_factory, net):
     check_net(net, tmp_path_factory.mktemp("net"), csim=True)
+
+
+@pytest.mark.slow
+def test_full_size_v1_1_is_that_of_qkeras(tmp_path):
+    model = random_model(V1_1)
+    design = make_design(model, tmp_path / "hls")
+    images = random_images(V1_1, 2)
+    same_as_qkeras(model, design, images)
+    golden = GoldenModel(design)
+    codes = golden.run(images, keep=[design.output.name])[design.output.name]
+    np.testing.assert_array_equal(golden.scores(images), codes.reshape(2, -1) * design.output.type.lsb)
