@@ -34,7 +34,7 @@ def write_project(graph: Any, folder: Path) -> None:
     except OSError as error:
         raise BadInputError(
             f"the project folder {folder} cannot be written ({error.strerror or error}); "
-            "make room, or choose another --output"
+            "choose another --output, or make room"
         ) from error
 
 

@@ -67,7 +67,7 @@ def compile_project(hls: Path, into: Path, *, fast: bool = False) -> Simulator:
     compiler = find_compiler()
     standard = _standard(compiler)
     types = [CPP / "fast_types"] if fast else []
-    digest = _digest(hls, [compiler, standard, *FLAGS, *(["fast"] if fast else [])], [CPP, *types])
+    digest = _digest(hls, [compiler, standard, *FLAGS, *map(str, types)])
     program, library, stamp = into / "simulate", into / "libmyproject.so", into / STAMP
     outputs = (program, library)
     if all(path.is_file() for path in (*outputs, stamp)) and stamp.read_bytes() == _stamp(digest, outputs):
@@ -165,7 +165,7 @@ def _stamp(digest: str, outputs: Iterable[Path]) -> bytes:
     return "\n".join([digest, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in outputs)]).encode()
 
 
-def _digest(hls: Path, options: Iterable[str], folders: Iterable[Path]) -> str:
+def _digest(hls: Path, options: Iterable[str]) -> str:
     digest = hashlib.sha256("\0".join(options).encode())
     sources = [
         p for p in sorted((hls / "firmware").rglob("*")) if p.is_file() and p.suffix in (".h", ".cpp", ".txt")
