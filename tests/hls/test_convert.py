@@ -215,7 +215,7 @@ def test_another_hls4ml_is_refused(monkeypatch):
 def test_a_project_folder_that_cannot_be_written(tiny_model, tmp_path):
     (tmp_path / "file").write_text("")
     graph = convert(tiny_model, ConversionOptions(PART), Decisions(), tmp_path / "hls")
-    with pytest.raises(BadInputError, match=r"cannot be written .*; make room, or choose another --output"):
+    with pytest.raises(BadInputError, match=r"cannot be written .*; choose another --output, or make room"):
         write_project(graph, tmp_path / "file" / "hls")
 
 
