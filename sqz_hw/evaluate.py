@@ -116,7 +116,7 @@ def _csim(path: Path, scratch: Path) -> Engine:
     from sqz_hw.verify.csim import simulate
 
     design = design_of_model(modelfile.load(path), scratch / "hls", write=True)
-    simulator = compile_project(scratch / "hls", scratch / "csim")
+    simulator = compile_project(scratch / "hls", scratch / "csim", fast=True)
     summing = next(layer for layer in design.layers if layer.op is Op.GLOBAL_SUM)
     stream = summing.outputs[0]
 

@@ -92,12 +92,20 @@ def images_for(project: Project, data: str | None, count: int, adversarial: bool
 
 
 def verify_project(
-    project: Project, data: Dataset, *, workers: int | None, on_image: Callable[[int], None]
+    project: Project, data: Dataset, *, workers: int | None, fast: bool, on_image: Callable[[int], None]
 ) -> Outcome:
     """C-simulation of the project's sources against QKeras and the golden model.
 
-    The project is compiled again only if its sources have changed since it was compiled. Where a
-    layer differs, a picture of it is put into ``csim/``.
+    Args:
+        project: what to verify.
+        data: the images.
+        workers: simulation processes; None means one for each core.
+        fast: compile with this project's own ap types, which compute the same as the bundled ones
+            many times faster; else with the bundled ones (compiled again only if the sources have
+            changed since the build).
+        on_image: called with the number of images done.
+
+    Where a layer differs, a picture of it is put into ``csim/``.
 
     Raises:
         ToolError: g++ is missing or failed, or the simulation broke off.
@@ -109,15 +117,15 @@ def verify_project(
     golden = GoldenModel(design)  # first: it checks every layer's shapes
     argmax = any(layer.op is Op.ARGMAX for layer in design.layers)
     network = qkeras_network(project.model, argmax=argmax, in_float64=float64_layers(design))
-    simulator = compile_project(project.folder / "hls", project.folder / "csim")
     engines: dict[str, Engine] = {
         "qkeras": (by_stream(design, tensors) for tensors in reference_tensors(network, data.x)),
         "golden": (trace.codes for trace in golden.traces(data.x)),
     }
     with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
-        outcome = verify(
-            simulator, design, data.x, engines, Path(scratch), workers=workers, on_image=on_image
-        )
+        into = Path(scratch) / "program" if fast else project.folder / "csim"
+        simulator = compile_project(project.folder / "hls", into, fast=fast)
+        run = Path(scratch) / "run"
+        outcome = verify(simulator, design, data.x, engines, run, workers=workers, on_image=on_image)
         if outcome.picture is None:
             return outcome
         kept = project.folder / "csim" / outcome.picture.name

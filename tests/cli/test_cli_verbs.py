@@ -84,19 +84,26 @@ def test_a_project_is_verified_again_and_stays_as_it_is(project, data, capfd, tm
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
 
 
-def test_a_changed_project_is_found_out(project, capfd, tmp_path):
+@pytest.mark.parametrize("types", ["bundled", "fast"])
+def test_a_changed_project_is_found_out(project, capfd, tmp_path, types):
     folder = shutil.copytree(project.folder, tmp_path / "p")
     weights = sorted((folder / "hls" / "firmware" / "weights").glob("w*.txt"))[0]
     values = weights.read_text().split(", ")
     values[0] = repr(float(values[0]) + 0.5)
     weights.write_text(", ".join(values))
-    code, said = run(capfd, "verify", folder, "--images", 4)
+    code, said = run(capfd, "verify", folder, "--images", 4, "--types", types)
     assert code == 3
     assert re.search(
         r"error: C-simulation must equal qkeras and golden in every layer, and differs first in \w+: ",
         said.err,
     )
     assert list((folder / "csim").glob("difference-*.png"))
+
+
+def test_unknown_types(project, capfd):
+    code, said = run(capfd, "verify", project.folder, "--types", "slow")
+    assert code == 2
+    assert "--types: must be one of auto, bundled, fast, not 'slow'" in said.err
 
 
 def test_a_folder_that_is_no_project(capfd, tmp_path):

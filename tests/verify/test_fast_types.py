@@ -63,16 +63,20 @@ def check(lines, folder):
         options = ["-O0", "-w", "-std=c++17", "-DNDEBUG", f"-I{folder}", *(f"-I{path}" for path in includes)]
         program = folder / name
         subprocess.run([find_compiler(), *options, str(PROGRAM), "-o", str(program)], check=True)
-        raw = subprocess.run([program], input=bit_patterns().tobytes(), capture_output=True, check=True).stdout
+        raw = subprocess.run(
+            [program], input=bit_patterns().tobytes(), capture_output=True, check=True
+        ).stdout
         outputs.append(np.frombuffer(raw, np.uint64))
     bundled, fast = outputs
     for line in lines:
-        count = int(bundled[0])
-        assert count > 500
-        assert int(fast[0]) == count, line
-        different = np.flatnonzero(bundled[1 : count + 1] != fast[1 : count + 1])
-        assert not different.size, f"{line}: {different.size} of {count} results differ, first {different[0]}"
-        bundled, fast = bundled[count + 1 :], fast[count + 1 :]
+        end = 1 + int(bundled[0])
+        assert end > 100
+        one, other = bundled[1:end].reshape(-1, 2), fast[1:end].reshape(-1, 2)
+        different = np.flatnonzero((one != other).any(axis=1))
+        where = [(int(one[i, 1]), hex(one[i, 0]), hex(other[i, 0])) for i in different[:5]]
+        assert not where, f"{line}: {different.size} results differ (line, bundled, fast): {where}"
+        assert fast[0] == bundled[0]
+        bundled, fast = bundled[end:], fast[end:]
     assert not bundled.size
     assert not fast.size
 
@@ -94,7 +98,9 @@ def test_every_mode_agrees_with_the_library(tmp_path):
 def test_the_types_of_the_kernels_agree_with_the_library(tmp_path):
     pixel, weight, accum = FixedPoint(8, 0, False), FixedPoint(6, -1, True), FixedPoint(17, 6, True)
     active = FixedPoint(6, 2, False, "RND_CONV", "SAT")
-    lines = [("FIXED", full(a), full(b)) for a, b in itertools.product((pixel, weight, accum, active), repeat=2)]
+    lines = [
+        ("FIXED", full(a), full(b)) for a, b in itertools.product((pixel, weight, accum, active), repeat=2)
+    ]
     lines += [
         ("WHOLE", whole(a, signed=s), whole(b, signed=t))
         for a, b, s, t in ((8, 8, True, True), (4, 10, False, True), (9, 3, True, False), (1, 1, True, True),
@@ -125,8 +131,10 @@ REFUSED = {
     "ap_fixed<8, 3, AP_TRN, AP_WRAP_SM> x = 1;": "AP_WRAP_SM is not supported",
     "ap_fixed<8, 3, AP_TRN, AP_WRAP, 1> x = 1;": "saturation bits",
     "ap_fixed<65, 3> x = 1; double y = x.to_double();": "must have at most 64 bits",
-    "auto x = ap_fixed<8, 3>(1) * 0.5;": "ambiguous",
+    "auto x = ap_fixed<8, 3>(1) * 0.5;": "no match for",
     "auto x = ap_fixed<8, 3>(1) % ap_fixed<8, 3>(1);": "% is for ap_int",
+    "auto x = ap_int<8>(-3) / ap_uint<8>(2);": "both are signed or both unsigned",
+    "auto x = ap_int<8>(-3) % 2u;": "two signed or two unsigned",
 }
 
 
@@ -143,7 +151,8 @@ def test_what_would_be_computed_differently_does_not_compile(line, tmp_path):
 def test_the_bundled_types_cannot_be_mixed_in(tmp_path):
     source = tmp_path / "mixed.cpp"
     source.write_text(f'#include "{AP_TYPES / "ap_fixed.h"}"\n#include <ap_int.h>\n')
-    command = [find_compiler(), "-std=c++17", "-fsyntax-only", f"-I{CPP / 'fast_types'}", str(source)]
+    includes = [f"-I{CPP / 'fast_types'}", f"-I{AP_TYPES}"]
+    command = [find_compiler(), "-std=c++17", "-fsyntax-only", *includes, str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "the bundled ap types were included first" in done.stderr
 
