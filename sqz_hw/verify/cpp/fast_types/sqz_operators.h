@@ -88,7 +88,12 @@ template <class A, class B> SQZ_INLINE int compared(const A &a, const B &b) {
     static_assert(Meet::sa == Meet::sb || (wa < 32 && wb < 32) || (Meet::sa ? wa > wb : wb > wa),
                   "a signed type cannot be compared with an unsigned one of 32 bits or more");
     using Calc = Native<Meet::bits>;
-    const Calc left = raised<Calc, Meet::up_a>(a), right = raised<Calc, Meet::up_b>(b);
+    const Calc left = raised<Calc, Meet::up_a>(a);
+    Calc right = raised<Calc, Meet::up_b>(b);
+    // The library brings the right operand to the finer fraction by a conversion, which moves a
+    // most negative code that an AP_SAT_SYM type should not have.
+    if constexpr (B::omode == AP_SAT_SYM && Meet::sb && Meet::up_b > 0)
+        right += b.code == typename B::Code(B::Form::smallest);
     return (left > right) - (left < right);
 }
 
