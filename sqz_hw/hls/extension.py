@@ -157,30 +157,26 @@ def _parse_relu(keras_layer: Any, input_names: Any, input_shapes: Any, data_read
 def _parse_pool(keras_layer: Any, input_names: Any, input_shapes: Any, data_reader: Any) -> Any:
     batch, height, width, channels = input_shapes[0]
     out_height, out_width = (height - 3) // 2 + 1, (width - 3) // 2 + 1
-    layer = {
-        "name": keras_layer["config"]["name"],
-        "class_name": "OverlappingMaxPool2D",
-        "inputs": input_names,
-        "in_height": height,
-        "in_width": width,
-        "out_height": out_height,
-        "out_width": out_width,
-        "n_filt": channels,
-    }
-    return layer, [batch, out_height, out_width, channels]
+    layer = _over_a_map("OverlappingMaxPool2D", keras_layer, input_names, input_shapes)
+    shape = [batch, out_height, out_width, channels]
+    return {**layer, "out_height": out_height, "out_width": out_width}, shape
 
 
 def _parse_global_sum(keras_layer: Any, input_names: Any, input_shapes: Any, data_reader: Any) -> Any:
-    batch, height, width, channels = input_shapes[0]
-    layer = {
+    layer = _over_a_map("GlobalSum2D", keras_layer, input_names, input_shapes)
+    return layer, [input_shapes[0][0], layer["n_filt"]]
+
+
+def _over_a_map(class_name: str, keras_layer: Any, input_names: Any, input_shapes: Any) -> dict[str, Any]:
+    _, height, width, channels = input_shapes[0]
+    return {
         "name": keras_layer["config"]["name"],
-        "class_name": "GlobalSum2D",
+        "class_name": class_name,
         "inputs": input_names,
         "in_height": height,
         "in_width": width,
         "n_filt": channels,
     }
-    return layer, [batch, channels]
 
 
 def _parse_argmax(keras_layer: Any, input_names: Any, input_shapes: Any, data_reader: Any) -> Any:
