@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ from sqz_hw.fixed_point import FixedPoint
 
 Shape = tuple[int, int, int]
 Codes = npt.NDArray[np.int64]
+Multiplier = Literal["auto", "dsp", "lut"]
+"""What builds a product: DSP slices, LUTs, or whatever the tool chooses."""
+Storage = Literal["auto", "srl", "bram"]
+"""What holds a FIFO: shift registers in LUTs, block RAM, or whatever the tool chooses."""
 
 
 class Op(str, Enum):
@@ -46,6 +50,7 @@ class Stream:
         depth: words the FIFO holds.
         source: layer that writes it, or None for the design's input.
         sink: layer that reads it, or None for the design's output.
+        storage: what holds its words.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Stream:
     depth: int
     source: str | None
     sink: str | None
+    storage: Storage = "auto"
 
     @property
     def width_bits(self) -> int:
@@ -80,6 +86,7 @@ class ConvParameters:
         bias: integer codes, int64, C_out, read-only.
         weight_type, bias_type, accum_type: their fixed-point types.
         reuse_factor: cycles over which one multiplier is used for one output pixel.
+        multiplier: what builds the products.
     """
 
     weights: Codes
@@ -88,6 +95,7 @@ class ConvParameters:
     bias_type: FixedPoint
     accum_type: FixedPoint
     reuse_factor: int
+    multiplier: Multiplier = "auto"
 
     def __post_init__(self) -> None:
         for codes in (self.weights, self.bias):
@@ -127,7 +135,7 @@ class ConvParameters:
         return hash((self._plain(), self.weights.tobytes(), self.bias.tobytes()))
 
     def _plain(self) -> tuple[Any, ...]:
-        return (self.weight_type, self.bias_type, self.accum_type, self.reuse_factor)
+        return (self.weight_type, self.bias_type, self.accum_type, self.reuse_factor, self.multiplier)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from sqz_hw.design import Codes, ConvParameters, Design, DesignLayer, Op, Shape, Stream
+from sqz_hw.design import Codes, ConvParameters, Design, DesignLayer, Multiplier, Op, Shape, Storage, Stream
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import FixedPoint
 
@@ -32,6 +32,7 @@ def dump(design: Design) -> str:
                 "depth": s.depth,
                 "source": s.source,
                 "sink": s.sink,
+                "storage": s.storage,
             }
             for s in design.streams
         ],
@@ -86,6 +87,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _one_of(value: Any, allowed: tuple[Any, ...]) -> Any:
+    if value not in allowed:
+        raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
 def _text_or_none(value: Any) -> str | None:
     return None if value is None else _text(value)
 
@@ -98,6 +105,7 @@ def _stream_from_plain(plain: dict[str, Any]) -> Stream:
         depth=_whole(plain["depth"]),
         source=_text_or_none(plain["source"]),
         sink=_text_or_none(plain["sink"]),
+        storage=_one_of(plain.get("storage", "auto"), get_args(Storage)),
     )
 
 
@@ -124,6 +132,7 @@ def _layer_to_plain(layer: DesignLayer) -> dict[str, Any]:
             "bias_type": conv.bias_type.to_dict(),
             "accum_type": conv.accum_type.to_dict(),
             "reuse_factor": conv.reuse_factor,
+            "multiplier": conv.multiplier,
         },
     }
 
@@ -152,6 +161,7 @@ def _layer_from_plain(plain: dict[str, Any]) -> DesignLayer:
             bias_type=FixedPoint.from_dict(conv["bias_type"]),
             accum_type=FixedPoint.from_dict(conv["accum_type"]),
             reuse_factor=_whole(conv["reuse_factor"], 1),
+            multiplier=_one_of(conv.get("multiplier", "auto"), get_args(Multiplier)),
         ),
     )
 

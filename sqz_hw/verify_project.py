@@ -15,7 +15,7 @@ from sqz_hw.design_check import require_dataflow
 from sqz_hw.errors import BadInputError
 from sqz_hw.model import datasets, modelfile
 from sqz_hw.model.datasets import Dataset
-from sqz_hw.verify.adversarial import first_layer_extremes, patterns, searched
+from sqz_hw.verify.adversarial import first_layer_extremes, patterns, searched, with_sums
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import compile_project
 from sqz_hw.verify.exactness import float64_layers
@@ -82,11 +82,11 @@ def images_for(project: Project, data: str | None, count: int, adversarial: bool
     chosen = datasets.load(data, size, limit=count) if data is not None else made_images(size, count, seed)
     if not adversarial:
         return chosen
-    golden = GoldenModel(project.design)
+    visible = with_sums(project.design)
     extra = [
         patterns(size, seed),
-        first_layer_extremes(project.design),
-        searched(project.design, golden.run, seed),
+        first_layer_extremes(visible),
+        searched(visible, GoldenModel(visible).run, seed),
     ]
     return Dataset(np.concatenate([chosen.x, *extra]), None, f"{chosen.source}, and {ADVERSARIAL}")
 

@@ -12,7 +12,7 @@ import hls4ml
 from sqz_hw.decisions import Decisions
 from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.fixed_point import FixedPoint
-from sqz_hw.hls.extension import register
+from sqz_hw.hls.extension import bind_multipliers, register
 from sqz_hw.hls.hls4ml_compat import enable_bit_exact
 from sqz_hw.model.accumulators import accumulators
 from sqz_hw.model.layers import Kind
@@ -127,12 +127,21 @@ def convert(model: Model, options: ConversionOptions, decisions: Decisions, fold
         depth = decisions.fifo_depths.get(variable.name)
         if depth is not None and variable.pragma:
             variable.pragma = (variable.pragma[0], depth)
+        variable.sqz_storage = decisions.fifo_storage.get(variable.name, "auto")
+    for node in graph.get_layers():
+        if node.class_name == "Conv2D":
+            bind_multipliers(node, decisions.multipliers.get(node.name, "auto"))
     return graph
 
 
 def _config(model: Model, quantisation: Quantisation, decisions: Decisions, tight: bool) -> dict[str, Any]:
     types = tensor_types(model.architecture, quantisation)
     sums = accumulators(model)
+    relus = {
+        spec.inputs[0]: _relu_type(quantisation.activations[spec.name])
+        for spec in model.architecture.layers
+        if spec.kind is Kind.RELU
+    }
     layers: dict[str, Any] = {}
     for spec in model.architecture.layers:
         name = spec.safe_name
@@ -142,7 +151,7 @@ def _config(model: Model, quantisation: Quantisation, decisions: Decisions, tigh
                     "weight": str(quantisation.weights[spec.name]),
                     "bias": str(quantisation.biases[spec.name]),
                     "accum": str(sums[spec.name].tight) if tight else "auto",
-                    "result": str(sums[spec.name].tight) if tight else "auto",
+                    "result": relus.get(spec.name) or (str(sums[spec.name].tight) if tight else "auto"),
                 },
                 "ReuseFactor": decisions.reuse_factors.get(name, 1),
                 "Strategy": "resource",
@@ -151,7 +160,7 @@ def _config(model: Model, quantisation: Quantisation, decisions: Decisions, tigh
         elif spec.kind is Kind.RELU:
             layers[name] = {"Precision": {"result": _relu_type(quantisation.activations[spec.name])}}
         elif spec.kind is not Kind.GLOBAL_AVERAGE:
-            layers[name] = {"Precision": {"result": str(types[spec.name])}}
+            layers[name] = {"Precision": {"result": relus.get(spec.name, str(types[spec.name]))}}
         if any(spec.padding):
             layers[f"{name}_pad"] = {"Precision": {"result": str(types[spec.inputs[0]])}}
     layers[ARGMAX_NAME] = {"Precision": {}}
@@ -162,5 +171,9 @@ def _config(model: Model, quantisation: Quantisation, decisions: Decisions, tigh
 
 
 def _relu_type(to: FixedPoint) -> str:
-    """QKeras rounds a ReLU's output to the nearest even and clips it."""
+    """QKeras rounds a ReLU's output to the nearest even and clips it; unsigned, so below at 0.
+
+    The layer before a ReLU writes this type itself: the cast is the ReLU, and hls4ml drops
+    the activation, with its process and its FIFO.
+    """
     return f"ap_ufixed<{to.width},{to.integer},AP_RND_CONV,AP_SAT,0>"

@@ -19,9 +19,13 @@ from hls4ml.model.layers import Layer
 from hls4ml.model.quantizers import Quantizer
 from hls4ml.model.types import FixedPrecisionType, NamedType
 
-from sqz_hw.hls.hls4ml_compat import check_version
+from sqz_hw.design import Multiplier
+from sqz_hw.errors import ToolError
+from sqz_hw.hls.hls4ml_compat import check_version, keep_weights_in_memory
 
 KERNELS = Path(__file__).resolve().parent / "kernels"
+MULT_HEADER = "sqz_mult.h"
+STOCK_PRODUCT = "nnet::product::mult<"
 
 
 class FixedPointQuantizer(Quantizer):  # type: ignore[misc]
@@ -112,6 +116,30 @@ ARGMAX_CONFIG = """struct config{index} {{
 }};\n"""
 
 
+def bind_multipliers(node: Any, multiplier: Multiplier) -> None:
+    """Build a convolution's products from DSP slices or from LUTs (``sqz_mult.h``).
+
+    Args:
+        node: hls4ml's node after its templates were filled in.
+        multiplier: "auto" leaves it to the tool.
+
+    Raises:
+        ToolError: hls4ml emitted another product than the one this replaces.
+    """
+    node.set_attr("sqz_multiplier", multiplier)
+    if multiplier == "auto":
+        return
+    config = node.get_attr("config_cpp")
+    if config.count(STOCK_PRODUCT) != 1:
+        raise ToolError(
+            f"hls4ml {hls4ml.__version__} must emit {STOCK_PRODUCT}...> once in the configuration of "
+            f"{node.name}, not {config.count(STOCK_PRODUCT)} times; use multipliers 'auto'"
+        )
+    node.set_attr("config_cpp", config.replace(STOCK_PRODUCT, f"nnet::product::mult_{multiplier}<"))
+    headers = list(node.get_attr("include_header"))
+    node.set_attr("include_header", [*headers, f"nnet_utils/{MULT_HEADER}"])
+
+
 def _templates(layer: type[Layer], config: str, function: str, header: str) -> tuple[type[Any], type[Any]]:
     class Config(LayerConfigTemplate):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -146,7 +174,7 @@ def _parse_relu(keras_layer: Any, input_names: Any, input_shapes: Any, data_read
     layer = {
         "name": keras_layer["config"]["name"],
         "class_name": "Activation",
-        "activation": "relu",
+        "activation": "linear",  # its type does it: unsigned and saturating, so what is negative becomes 0
         "inputs": input_names,
         "data_format": "channels_last",
         "trusted": True,
@@ -215,11 +243,13 @@ def register(backend_name: str) -> Any:
     """
     check_version()
     _register_once()
+    keep_weights_in_memory()
     backend = hls4ml.backends.get_backend(backend_name)
     for layer, config, function, header in _LAYERS:
         for template in _templates(layer, config, function, header):
             backend.register_template(template)
         backend.register_source(KERNELS / header)
+    backend.register_source(KERNELS / MULT_HEADER)
     return backend
 
 

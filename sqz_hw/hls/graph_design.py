@@ -9,11 +9,11 @@ import numpy as np
 from sqz_hw.design import ConvParameters, Design, DesignLayer, Op, Shape, Stream
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import ROUNDINGS, FixedPoint
+from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
 
 _OPS = {
     "Conv2D": Op.CONV,
-    "PointwiseConv2D": Op.CONV,
     "Activation": Op.RELU,
     "ZeroPadding2D": Op.ZERO_PAD,
     "OverlappingMaxPool2D": Op.MAX_POOL,
@@ -58,11 +58,17 @@ def design_of(graph: Any, model: Model, *, name: str, part: str, clock_mhz: floa
                     depth=int(variable.pragma[1]),
                     source=source,
                     sink=sinks.get(output),
+                    storage=getattr(variable, "sqz_storage", "auto"),
                 )
             )
     by_name = {stream.name: stream for stream in streams}
+    relus = {
+        spec.inputs[0].replace("/", "_"): spec.safe_name
+        for spec in model.architecture.layers
+        if spec.kind is Kind.RELU
+    }
     layers = tuple(
-        _layer(node, [names[i] for i in node.inputs], [names[o] for o in node.outputs], by_name)
+        _layer(node, [names[i] for i in node.inputs], [names[o] for o in node.outputs], by_name, relus)
         for node in nodes
         if node.class_name != "Input"
     )
@@ -85,7 +91,9 @@ def fixed_point(precision: Any) -> FixedPoint:
     )
 
 
-def _layer(node: Any, inputs: list[str], outputs: list[str], streams: dict[str, Stream]) -> DesignLayer:
+def _layer(
+    node: Any, inputs: list[str], outputs: list[str], streams: dict[str, Stream], relus: dict[str, str]
+) -> DesignLayer:
     if node.class_name not in _OPS:
         raise BadInputError(f"hls4ml made a {node.class_name} layer ({node.name}), which is unknown here")
     op = _OPS[node.class_name]
@@ -103,6 +111,7 @@ def _layer(node: Any, inputs: list[str], outputs: list[str], streams: dict[str, 
         )
         padding = (top, bottom, left, right)
     reference = node.name.removeprefix("clone_") if op is Op.CLONE else node.name
+    reference = relus.get(reference, reference)  # a layer before a ReLU writes the ReLU's output
     return DesignLayer(
         name=node.name, op=op, inputs=tuple(inputs), outputs=tuple(outputs), in_shape=in_shape,
         out_shape=out.shape, out_type=out.type, kernel=kernel, stride=stride, padding=padding,
@@ -126,6 +135,7 @@ def _conv(node: Any) -> ConvParameters:
         bias_type=bias_type,
         accum_type=fixed_point(node.types["accum_t"].precision),
         reuse_factor=int(node.get_attr("reuse_factor")),
+        multiplier=node.get_attr("sqz_multiplier", "auto"),
     )
 
 

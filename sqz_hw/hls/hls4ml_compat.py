@@ -3,6 +3,7 @@
 * Its version is checked: everything here was read in and tried with that one.
 * Its random stamp is left out (``write_without_stamp``): same inputs, same bytes.
 * Its ``bit_exact`` type inference gets the rules it lacks (``enable_bit_exact``).
+* 1x1 convolutions keep their weights in memories (``keep_weights_in_memory``).
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ def write_without_stamp(graph: Any) -> None:
     """
     graph.config.config["Stamp"] = STAMP
     graph.config.backend.writer.write_hls(graph)
+
+
+@cache
+def keep_weights_in_memory() -> None:
+    """Let 1x1 convolutions use ``conv_2d_cl`` like all others, once a process.
+
+    hls4ml 1.3.0 turns them into ``pointwise_conv_2d_cl``, which partitions the weights
+    completely (``nnet_sepconv2d_stream.h``): every weight becomes a constant of its own and
+    each multiplier selects one of RF of them, where ``conv_2d_cl`` reads a ROM of RF words.
+    The pass that does so is taken out of its flow.
+    """
+    from hls4ml.model.flow import update_flow
+
+    update_flow("vivado:optimize", remove_optimizers=["vivado:optimize_pointwise_conv"])
 
 
 @cache

@@ -28,6 +28,7 @@ def write_project(graph: Any, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_without_stamp(graph)
+        _bind_fifos(graph, folder)
         _neutral_config(folder / CONFIG_FILE)
         script = folder / "build_lib.sh"
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -36,6 +37,30 @@ def write_project(graph: Any, folder: Path) -> None:
             f"the project folder {folder} cannot be written ({error.strerror or error}); "
             "choose another --output, or make room"
         ) from error
+
+
+def _bind_fifos(graph: Any, folder: Path) -> None:
+    """Add a pragma to each stream whose storage is decided (UG1399 BIND_STORAGE; UG902 RESOURCE)."""
+    path = folder / "firmware" / f"{graph.config.get_project_name()}.cpp"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    pragmas = {
+        f"#pragma HLS STREAM variable={v.name} depth={v.pragma[1]}": _storage_pragma(graph, v)
+        for v in graph.output_vars.values()
+        if getattr(v, "sqz_storage", "auto") != "auto"
+    }
+    out: list[str] = []
+    for line in lines:
+        out.append(line)
+        added = pragmas.get(line.strip())
+        if added is not None:
+            out.append(line.replace(line.strip(), added))
+    path.write_text("".join(out), encoding="utf-8")
+
+
+def _storage_pragma(graph: Any, variable: Any) -> str:
+    if graph.config.backend.name == "Vivado":
+        return f"#pragma HLS RESOURCE variable={variable.name} core=FIFO_{variable.sqz_storage.upper()}"
+    return f"#pragma HLS BIND_STORAGE variable={variable.name} type=fifo impl={variable.sqz_storage}"
 
 
 def _neutral_config(path: Path) -> None:

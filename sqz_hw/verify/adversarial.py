@@ -8,7 +8,7 @@ its weights; those of the deeper layers are searched for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,32 @@ def first_layer_extremes(design: Design) -> Images:
     return extremes
 
 
+def with_sums(design: Design) -> Design:
+    """The same computation with each convolution's sums on a stream of their own.
+
+    A convolution that writes a ReLU's type clips what is below zero and beyond its largest
+    value, and a search for large sums sees nothing of it. Here it writes its accumulator, and
+    a ReLU layer after it makes the type.
+    """
+    layers: list[DesignLayer] = []
+    streams = list(design.streams)
+    for layer in design.layers:
+        conv, to = layer.conv, layer.out_type
+        if conv is None or to.signed or to.saturation != "SAT":
+            layers.append(layer)
+            continue
+        (written,) = layer.outputs
+        sums, relu = f"{written}_sums", f"{layer.name}_relu"
+        place = next(i for i, stream in enumerate(streams) if stream.name == written)
+        wide = replace(streams[place], name=sums, type=conv.accum_type, sink=relu)
+        streams[place : place + 1] = [wide, replace(streams[place], source=relu)]
+        layers.append(replace(layer, outputs=(sums,), out_type=conv.accum_type))
+        layers.append(
+            DesignLayer(relu, Op.RELU, (sums,), (written,), layer.out_shape, layer.out_shape, out_type=to)
+        )
+    return replace(design, layers=tuple(layers), streams=tuple(streams))
+
+
 def searched(design: Design, run: Run, seed: int, *, rounds: int = 12, population: int = 24) -> Images:
     """Images that drive the accumulators of the deeper convolutions as far as a search gets.
 
@@ -91,8 +117,8 @@ def searched(design: Design, run: Run, seed: int, *, rounds: int = 12, populatio
     (blocks set to black or white, or taken from another image) and the best are kept.
 
     Args:
-        design: the hardware.
-        run: computes all streams of a batch of images.
+        design: the hardware, its sums visible (:func:`with_sums`).
+        run: computes all streams of that design for a batch of images.
         seed: of the variations.
         rounds, population: how long to search, and how many images a round.
 
@@ -120,7 +146,12 @@ def searched(design: Design, run: Run, seed: int, *, rounds: int = 12, populatio
 
 
 def reach(design: Design, codes: Mapping[str, npt.NDArray[np.int32]]) -> tuple[Reach, ...]:
-    """How far each convolution's sums went in a batch of images."""
+    """How far each convolution's sums went in a batch of images.
+
+    Args:
+        design: the hardware, its sums visible (:func:`with_sums`).
+        codes: of all its streams.
+    """
     found = []
     for layer, conv in design.convolutions:
         sums = codes[layer.outputs[0]]

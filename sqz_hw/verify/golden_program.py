@@ -80,7 +80,8 @@ def program(design: Design, wanted: Collection[str]) -> Program:
         and (after := _sink(design, layer)) is not None
         and after.op is Op.RELU
     }
-    ends = {relu.outputs[0]: conv for conv, relu in fused.items()}
+    ends = {layer.outputs[0]: layer.name for layer in layers if layer.op is Op.CONV}
+    ends |= {relu.outputs[0]: conv for conv, relu in fused.items()}
     concats = {
         layer.name: layer
         for layer in layers

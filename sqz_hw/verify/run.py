@@ -15,6 +15,7 @@ from sqz_hw.verify.compare import Codes, Comparison, Values, describe
 from sqz_hw.verify.compiler import Simulator
 from sqz_hw.verify.csim import simulate
 from sqz_hw.verify.picture import draw_difference
+from sqz_hw.verify.weight_files import weight_fault
 
 OUTPUTS_FILE = "outputs.npy"
 LOG_FILE = "csim.log"
@@ -32,11 +33,13 @@ class Outcome:
         comparison: differences by layer.
         scores: real values, images x classes, by engine (``csim`` and those it was compared with).
         picture: where the first differing layer differs, if one does.
+        weights: what is wrong with the weights in the project's files, or None.
     """
 
     comparison: Comparison
     scores: Mapping[str, Scores]
     picture: Path | None
+    weights: str | None = None
 
     def require_bit_exact(self) -> None:
         """Refuse a result in which any value differs.
@@ -54,6 +57,11 @@ class Outcome:
             raise OutputsDifferError(
                 f"C-simulation must be compared with {engines} in every layer, and "
                 f"{', '.join(sorted(self.comparison.not_compared))} has no counterpart"
+            )
+        if self.weights is not None:
+            raise OutputsDifferError(
+                f"no output of these images differs, but the project's weights must be the design's: "
+                f"{self.weights}; build the project again"
             )
 
 
@@ -103,7 +111,12 @@ def verify(
     (folder / LOG_FILE).write_text("\n".join(rows) + "\n", encoding="utf-8")
     first = comparison.first_difference()
     picture = draw_difference(first, folder) if first is not None else None
-    return Outcome(comparison, {name: np.stack(per_image) for name, per_image in scores.items()}, picture)
+    return Outcome(
+        comparison,
+        {name: np.stack(per_image) for name, per_image in scores.items()},
+        picture,
+        weight_fault(simulator.hls, design),
+    )
 
 
 def scores_layer(design: Design) -> DesignLayer:

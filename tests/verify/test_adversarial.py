@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 
 from sqz_hw.design import Design, Op
-from sqz_hw.verify.adversarial import first_layer_extremes, patterns, reach, searched
+from sqz_hw.verify.adversarial import first_layer_extremes, patterns, reach, searched, with_sums
 from sqz_hw.verify.golden import GoldenModel
 
 
 @pytest.fixture(scope="module")
-def design(project):
+def built(project):
     return Design.from_json((project.folder / "csim" / "design.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def design(built):
+    return with_sums(built)
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +61,12 @@ def test_the_search_goes_beyond_patterns(design, golden):
 def test_the_same_seed_gives_the_same_images(design, golden):
     first, again = (searched(design, golden.run, 5, rounds=2, population=6) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+def test_visible_sums_change_nothing_else(built, design, golden):
+    images = patterns(built.input.shape[0], 2)
+    plain, seen = GoldenModel(built).run(images), golden.run(images)
+    for name, codes in plain.items():
+        np.testing.assert_array_equal(codes, seen[name])
+    sums = [name for name in seen if name not in plain]
+    assert sums == [f"{layer.outputs[0]}_sums" for layer, _ in built.convolutions]

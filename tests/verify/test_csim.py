@@ -102,18 +102,24 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def test_one_weight_off_by_one_lsb_is_found_in_its_layer(project, design, tmp_path):
+def nudge(project, design, suffix, lsbs):
+    """A change of one weight of fire2_expand3x3 by some LSBs, in one of the two files that hold it."""
     layer, conv = next((x, c) for x, c in design.convolutions if x.name == "fire2_expand3x3")
-    index = next(s.name for s in design.streams if s.name == layer.outputs[0]).removesuffix("_out")
+    index = layer.outputs[0].removesuffix("_out").removeprefix("layer")
     place = int(np.flatnonzero(np.moveaxis(conv.weights, -1, 0).reshape(-1))[0])
 
     def change(firmware):
-        path = firmware / "weights" / f"w{index.removeprefix('layer')}.txt"
-        values = path.read_text().split(", ")
-        values[place] = repr(float(values[place]) + conv.weight_type.lsb)
-        path.write_text(", ".join(values))
+        path = firmware / "weights" / f"w{index}.{suffix}"
+        before, rest = path.read_text().rpartition("{")[::2] if suffix == "h" else ("", path.read_text())
+        values = rest.split(", ")
+        values[place] = repr(float(values[place]) + lsbs * conv.weight_type.lsb)
+        path.write_text(before + ("{" if suffix == "h" else "") + ", ".join(values))
 
-    _, outcome = planted(project, tmp_path, change)
+    return change
+
+
+def test_a_wrong_weight_is_found_in_its_layer(project, design, tmp_path):
+    _, outcome = planted(project, tmp_path, nudge(project, design, "txt", 24))
     first = outcome.comparison.first_difference()
     assert first is not None
     assert first.name == "fire2_expand3x3"
@@ -124,6 +130,18 @@ def test_one_weight_off_by_one_lsb_is_found_in_its_layer(project, design, tmp_pa
         OutputsDifferError,
         match=r"must equal qkeras and golden in every layer, and differs first in fire2_expand3x3: ",
     ):
+        outcome.require_bit_exact()
+
+
+@pytest.mark.parametrize("suffix", ["txt", "h"])
+def test_one_weight_off_by_one_lsb_is_found_whatever_the_outputs_say(project, design, tmp_path, suffix):
+    """Rounding to six bits may hide it from ten images; the vendor's tool reads the .h alone."""
+    _, outcome = planted(project, tmp_path, nudge(project, design, suffix, 1))
+    assert re.search(
+        rf"weights/w\d+\.{suffix} of fire2_expand3x3 has 1 of \d+ values that are not the design's",
+        outcome.weights,
+    )
+    with pytest.raises(OutputsDifferError, match="fire2_expand3x3"):
         outcome.require_bit_exact()
 
 
@@ -143,7 +161,7 @@ def test_swapped_concatenation_is_found_in_its_layer(project, tmp_path):
 
 
 def test_a_wrong_rounding_mode_is_found_in_its_layer(project, design, tmp_path):
-    layer = design.layer("fire2_relu_squeeze1x1")
+    layer = design.layer("fire2_squeeze1x1")
     wanted = f"ap_ufixed<{layer.out_type.width},{layer.out_type.integer},AP_RND_CONV,AP_SAT,0>"
     index = layer.outputs[0].removesuffix("_out")
 
@@ -154,7 +172,7 @@ def test_a_wrong_rounding_mode_is_found_in_its_layer(project, design, tmp_path):
         edit(firmware / "defines.h", line, line.replace("AP_RND_CONV", "AP_TRN"))
 
     _, outcome = planted(project, tmp_path, change)
-    assert outcome.comparison.first_difference().name == "fire2_relu_squeeze1x1"
+    assert outcome.comparison.first_difference().name == "fire2_squeeze1x1"
     assert outcome.comparison.first_difference().max_abs_error_lsb == 1
 
 
@@ -173,7 +191,10 @@ def test_an_accumulator_one_bit_short_is_found_by_adversarial_images(project, de
     _, outcome = planted(project, tmp_path, change, first_layer_extremes(design))
     first = outcome.comparison.first_difference()
     assert first.name == layer.name
-    assert first.max_abs_error_lsb == 2.0 ** (to.width - 1)
+    assert (first.first.wanted, first.first.given) == (
+        layer.out_type.max_code,
+        0,
+    )  # wraps below zero, and is clipped
 
 
 def test_a_pooling_window_shifted_by_one_is_found_in_its_layer(project, tmp_path):

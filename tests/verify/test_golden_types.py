@@ -96,16 +96,16 @@ def test_other_layers_in_every_mode(project, design, images, tmp_path):
     t = {s.name: s.type for s in design.streams}
     types = {
         "layer2_t": FixedPoint(6, 0, False, "RND", "SAT"),  # conv1_pad
-        "layer4_t": coarser(t["layer4_out"], 1, "RND_ZERO", "WRAP"),
+        "layer3_t": coarser(t["layer3_out"], 1, "RND_ZERO", "WRAP"),
         "layer5_t": FixedPoint(7, 1, True, "RND_INF", "SAT_SYM"),  # pool1_pad
         "layer6_t": coarser(t["layer6_out"], 2, "RND_CONV", "SAT"),  # pool1 and its clones
-        "layer8_t": narrower(t["layer8_out"], 1, "RND", "SAT_ZERO"),
+        "layer7_t": narrower(t["layer7_out"], 1, "RND", "SAT_ZERO"),
         "layer9_t": coarser(t["layer9_out"], 1, "RND_MIN_INF", "SAT"),  # fire2_expand3x3_pad
-        "layer12_t": FixedPoint(9, 0, True, "TRN_ZERO", "SAT"),
-        "layer13_t": coarser(t["layer13_out"], 2, "RND_INF", "SAT"),
+        "layer10_t": FixedPoint(9, 0, True, "TRN_ZERO", "SAT"),
+        "layer11_t": coarser(t["layer11_out"], 2, "RND_INF", "SAT"),
         "layer14_t": narrower(coarser(t["layer14_out"], 1), 1, "RND_ZERO", "WRAP"),  # fire2_concat
-        "layer15_t": narrower(coarser(t["layer15_out"], 5), 1, "RND_CONV", "SAT_ZERO"),  # fire2_add
-        "layer16_t": FixedPoint(6, 2, True, "RND_MIN_INF", "SAT"),
+        "layer15_t": narrower(coarser(t["layer15_out"], 2), 1, "RND_CONV", "SAT_ZERO"),  # fire2_add
+        "layer17_t": FixedPoint(6, 2, True, "RND_MIN_INF", "SAT"),
         "layer24_t": FixedPoint(5, 1, True, "RND", "SAT"),  # fire3_concat
         "pool4_accum_t": FixedPoint(11, 4, False),
         "result_t": FixedPoint(11, -2, False),
