@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from sqz_hw.assemble_hardware import (
+    budget_section,
+    fifo_section,
+    layer_cycles,
+    network_section,
+    zeros_section,
+)
 from sqz_hw.design import Design
 from sqz_hw.estimate.cycles import estimate_cycles, tool_for
+from sqz_hw.estimate.dataflow import simulate
 from sqz_hw.estimate.memory import MemoryKind, MemoryMap, memory_map
 from sqz_hw.estimate.parts import Part
-from sqz_hw.estimate.ranges import Range as EstimateRange
-from sqz_hw.estimate.resources import PREDICTS, estimate_resources, verdict
+from sqz_hw.estimate.ranges import ZERO, Range
+from sqz_hw.estimate.resources import LOGIC, Predicts, ResourceEstimate, estimate_resources, verdict
+from sqz_hw.estimate.synthesis.totals import total_error
 from sqz_hw.model.accumulators import accumulators
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.layers import Kind
@@ -24,19 +33,17 @@ from sqz_hw.report.content import (
     Accuracy,
     LatencyColumn,
     LayerComparison,
-    LayerCycles,
     LayerMemory,
-    LayerResources,
     MemorySection,
     ModelSection,
     NotCompared,
     PartSection,
-    Range,
     Report,
     ResourceColumn,
-    Verdict,
     VerificationSection,
 )
+from sqz_hw.report.sections import Calibration
+from sqz_hw.synth.columns import Measured
 from sqz_hw.verify.exactness import float64_layers
 from sqz_hw.verify.run import CSIM, Outcome, accuracy
 
@@ -44,7 +51,15 @@ Scores = npt.NDArray[np.float64]
 
 
 def assemble(
-    model: Model, part: Part, design: Design, outcome: Outcome, data: Dataset, float_scores: Scores | None
+    model: Model,
+    part: Part,
+    design: Design,
+    outcome: Outcome,
+    data: Dataset,
+    float_scores: Scores | None,
+    *,
+    measured: Measured | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
     """The report of one build.
 
@@ -55,43 +70,78 @@ def assemble(
         outcome: what the verification found.
         data: the images it ran on.
         float_scores: scores of the float network on the same images, or None.
+        measured: columns of the vendor's tools, if they ran.
+        notes: lines on the measurements, and what would help a design that does not fit.
+
+    Raises:
+        ToolError: g++, which the simulation of the dataflow needs, is missing or failed.
     """
     memories = memory_map(design)
     resources = estimate_resources(design, memories)
-    cycles = estimate_cycles(design)
+    cycles, simulation = estimate_cycles(design), simulate(design)
     budget = {name: part.budget[name] for name in resources.totals}
     judged = verdict(resources.totals, budget, design.clock_mhz)
+    described = _model(model)
+    measured = Measured() if measured is None else measured
     return Report(
-        model=_model(model),
+        model=described,
         part=PartSection.of(part),
         verification=_verification(design, outcome, data, float_scores),
-        resources=(
-            ResourceColumn(
-                kind="estimate",
-                predicts=PREDICTS,
-                tool=tool_for(design),
-                totals=_totals(resources.totals),
-                layers=tuple(
-                    LayerResources(row.name, {name: _range(amount) for name, amount in row.totals.items()})
-                    for row in resources.layers
-                ),
-            ),
-        ),
+        resources=(*_resources(design, resources, memories), *measured.resources),
         latency=(
             LatencyColumn(
                 kind="estimate",
                 clock_mhz=design.clock_mhz,
                 clock_status="assumed",
-                latency_cycles=cycles.latency,
-                interval_cycles=cycles.interval,
-                bottleneck=cycles.bottleneck,
-                layers=tuple(LayerCycles(name, count) for name, count in cycles.layers),
+                latency_cycles=simulation.latency,
+                interval_cycles=simulation.interval,
+                bottleneck=simulation.bottleneck,
+                layers=layer_cycles(cycles.layers, simulation.layers),
             ),
+            *measured.latency,
         ),
         memory=_memory(design, part, memories),
-        verdict=Verdict(judged.fits, judged.reasons),
+        verdict=judged,
         accumulators=_accumulators(model),
+        network=network_section(design, model.architecture),
+        fifos=fifo_section(design, memories, simulation.streams),
+        zeros=zeros_section(model, design, described.nonzeros, simulation.interval),
+        budgets=budget_section(design, memories),
+        notes=tuple(notes) or None,
     )
+
+
+def _resources(design: Design, vivado: ResourceEstimate, memories: MemoryMap) -> tuple[ResourceColumn, ...]:
+    """Both estimates as columns: what csynth reports, and what Vivado's synthesis makes of it."""
+    csynth = estimate_resources(design, memories, "csynth")
+    tool = tool_for(design)
+    return tuple(
+        ResourceColumn(
+            kind="estimate",
+            predicts=found.predicts,
+            tool=tool,
+            totals=_totals(found.totals),
+            layers=found.layers,
+            calibration=_calibration(found.predicts),
+        )
+        for found in (csynth, vivado)
+    )
+
+
+def _calibration(predicts: Predicts) -> dict[str, Calibration] | None:
+    """How far the totals of whole designs were off, for csynth; Vivado's have too few to say."""
+    if predicts == "vivado":
+        return None
+    found = {}
+    for name in LOGIC:
+        error = total_error(name)
+        found[name] = Calibration(
+            n=error.designs,
+            median_abs_pct=error.median_abs_pct,
+            coverage_90=None,
+            median_high_over_low=round(error.high / error.low, 2),
+        )
+    return found
 
 
 def _accumulators(model: Model) -> AccumulatorSection:
@@ -104,17 +154,13 @@ def _accumulators(model: Model) -> AccumulatorSection:
     )
 
 
-def _totals(totals: Mapping[str, EstimateRange | None]) -> dict[str, Range | None]:
+def _totals(totals: Mapping[str, Range | None]) -> dict[str, Range | None]:
     """The estimate's totals, block RAM in tiles of two as well; these kernels place nothing in URAM."""
     blocks = totals["BRAM18"]
     tiles = (
         None if blocks is None else Range(*(-(-n // 2) for n in (blocks.low, blocks.expected, blocks.high)))
     )
-    return {
-        **{name: _range(amount) for name, amount in totals.items()},
-        "BRAM36": tiles,
-        "URAM": Range.exactly(0),
-    }
+    return {**totals, "BRAM36": tiles, "URAM": ZERO}
 
 
 def _model(model: Model) -> ModelSection:
@@ -197,7 +243,3 @@ def _memory(design: Design, part: Part, memories: MemoryMap) -> MemorySection:
             LayerMemory(name, *(by_layer[name][kind] for kind in kinds)) for name in order if name in by_layer
         ),
     )
-
-
-def _range(amount: EstimateRange | None) -> Range | None:
-    return None if amount is None else Range(amount.low, amount.expected, amount.high)

@@ -1,4 +1,4 @@
-"""An estimate with its bounds: low, expected and high."""
+"""An amount with its bounds: low, expected and high."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqz_hw.errors import BadInputError
 
 @dataclass(frozen=True)
 class Range:
-    """A whole number that is not known exactly.
+    """A whole number that is not known exactly; a measurement has all three equal.
 
     Attributes:
         low: at least this many.
@@ -28,8 +28,13 @@ class Range:
         if not 0 <= self.low <= self.expected <= self.high:
             raise BadInputError(
                 "a range must have 0 <= low <= expected <= high, "
-                f"not {self.low}, {self.expected}, {self.high}; mend the estimate that made it"
+                f"not {self.low}, {self.expected}, {self.high}; mend what computed it"
             )
+
+    @classmethod
+    def exactly(cls, value: int) -> Range:
+        """A measured or counted value."""
+        return cls(value, value, value)
 
     def __add__(self, other: Range) -> Range:
         return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)

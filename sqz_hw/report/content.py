@@ -10,7 +10,11 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 from sqz_hw.errors import BadInputError
+from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.parts import Part
+from sqz_hw.estimate.ranges import Range
+from sqz_hw.estimate.verdict import Verdict
+from sqz_hw.report.sections import BudgetSection, Calibration, FifoSection, NetworkLayer, ZerosSection
 from sqz_hw.report.timing import TIMING_NOTE, clock_is_assumed, speaks_of_timing
 
 SCHEMA = 1
@@ -19,7 +23,6 @@ RESOURCES = ("LUT", "FF", "DSP", "BRAM18", "BRAM36", "URAM")
 ResourceKind = Literal["estimate", "csynth", "vivado", "yosys"]
 LatencyKind = Literal["estimate", "csynth", "cosim", "rtl-simulation"]
 ClockStatus = Literal["assumed", "met"]
-Fits = Literal["yes", "unsure", "no"]
 
 
 @dataclass(frozen=True)
@@ -147,39 +150,6 @@ class AccumulatorSection:
 
 
 @dataclass(frozen=True)
-class Range:
-    """An estimate's low, expected and high value; a measurement has all three equal.
-
-    Raises:
-        BadInputError: they are out of order or negative.
-    """
-
-    low: float
-    expected: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.expected <= self.high:
-            raise BadInputError(
-                "a range must have 0 <= low <= expected <= high, "
-                f"not {self.low}, {self.expected}, {self.high}; mend what computed it"
-            )
-
-    @classmethod
-    def exactly(cls, value: float) -> Range:
-        """A measured value."""
-        return cls(value, value, value)
-
-
-@dataclass(frozen=True)
-class LayerResources:
-    """Resources of one layer: any of RESOURCES; None or left out where not known."""
-
-    name: str
-    totals: Mapping[str, Range | None]
-
-
-@dataclass(frozen=True)
 class ResourceColumn:
     """Resources from one source.
 
@@ -189,21 +159,40 @@ class ResourceColumn:
         tool: name and version of the tool.
         totals: each of RESOURCES; None where it is not estimated. What is left out counts as None.
         layers: rows in dataflow order.
+        calibration: by resource, how far this estimate was off on known designs; None where not known.
     """
+
+    _optional: ClassVar[tuple[str, ...]] = ("calibration",)
 
     kind: ResourceKind
     predicts: Literal["csynth", "vivado"] | None
     tool: str
     totals: Mapping[str, Range | None]
     layers: tuple[LayerResources, ...] = ()
+    calibration: Mapping[str, Calibration] | None = None
 
 
 @dataclass(frozen=True)
 class LayerCycles:
-    """Cycles that one layer is busy with an image."""
+    """Cycles that one layer is busy with an image, and when.
+
+    Attributes:
+        name: the layer.
+        cycles: it is busy with an image, if nothing makes it wait.
+        first, last: cycles of the first image at which it begins and ends; None where not simulated.
+        busy, starved, blocked: cycles of a steady interval in which it works, waits for input, and
+            waits for room at its output; None where not simulated.
+    """
+
+    _optional: ClassVar[tuple[str, ...]] = ("first", "last", "busy", "starved", "blocked")
 
     name: str
     cycles: int
+    first: int | None = None
+    last: int | None = None
+    busy: int | None = None
+    starved: int | None = None
+    blocked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -280,18 +269,13 @@ class MemorySection:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether the design fits the part, and why."""
-
-    fits: Fits
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Report:
-    """All of ``report.json``."""
+    """All of ``report.json``; sections that default to None are optional.
 
-    _optional: ClassVar[tuple[str, ...]] = ("accumulators",)
+    ``notes`` are on the measurements: one line for each thing that their columns do not say.
+    """
+
+    _optional: ClassVar[tuple[str, ...]] = ("accumulators", "network", "fifos", "zeros", "budgets", "notes")
 
     model: ModelSection
     part: PartSection
@@ -301,6 +285,11 @@ class Report:
     memory: MemorySection
     verdict: Verdict
     accumulators: AccumulatorSection | None = None
+    network: tuple[NetworkLayer, ...] | None = None
+    fifos: FifoSection | None = None
+    zeros: ZerosSection | None = None
+    budgets: BudgetSection | None = None
+    notes: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the verdict gains TIMING_NOTE where it owes and lacks it."""

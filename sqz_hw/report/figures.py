@@ -58,16 +58,6 @@ class MemoryMap:
 
 
 @dataclass(frozen=True)
-class PipelineBar:
-    """Cycles of one layer; width against the slowest."""
-
-    name: str
-    cycles: int
-    width: float
-    slowest: bool
-
-
-@dataclass(frozen=True)
 class LayerMemoryBar:
     """On-chip memory of one layer; widths against the largest."""
 
@@ -114,22 +104,16 @@ def layer_memory(report: Mapping[str, Any]) -> list[LayerMemoryBar]:
     ]
 
 
-def pipeline(report: Mapping[str, Any]) -> tuple[str, list[PipelineBar]]:
-    """Kind and bars of the most trusted latency column that knows its layers; none: ("", [])."""
-    column = most_trusted_with_layers(report["latency"])
-    if column is None:
-        return "", []
-    top = max(row["cycles"] for row in column["layers"]) or 1
-    bars = [
-        PipelineBar(row["name"], row["cycles"], _share(row["cycles"], top), row["cycles"] == top)
-        for row in column["layers"]
-    ]
-    return column["kind"], bars
-
-
 def most_trusted_with_layers(columns: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The last column that has layer rows, or None."""
     return next((column for column in reversed(columns) if column["layers"]), None)
+
+
+def layered_latency(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The most trusted latency column that knows when its layers work, else which knows their cycles."""
+    columns = report["latency"]
+    timed = [column for column in columns if any("first" in row for row in column["layers"])]
+    return most_trusted_with_layers(timed) or most_trusted_with_layers(columns)
 
 
 def layer_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -140,7 +124,7 @@ def layer_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         resource column with layers), compared (the row of ``verification.layers``); None where
         a section does not name the layer.
     """
-    latency = most_trusted_with_layers(report["latency"])
+    latency = layered_latency(report)
     resources = most_trusted_with_layers(report["resources"])
     cycles = {row["name"]: row["cycles"] for row in (latency or {"layers": []})["layers"]}
     totals = {row["name"]: row["totals"] for row in (resources or {"layers": []})["layers"]}

@@ -14,8 +14,11 @@ from rich.text import Text
 
 from sqz_hw.report import wording
 from sqz_hw.report.figures import BudgetBar, budget_bars
+from sqz_hw.report.timeline import limits
 
 COLOURS = {"ok": "green", "tight": "yellow", "over": "red", "unknown": "bright_black"}
+TOLD_LIMITS = 2
+"""Sentences on what limits the speed; the files have all of them."""
 VERDICTS = {"yes": "bold green", "unsure": "bold yellow", "no": "bold red"}
 
 
@@ -63,6 +66,7 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
         parts += [Text(""), _resources(report, column)]
     parts.append(Text(""))
     parts += [_line("speed", wording.latency(column)) for column in report["latency"]]
+    parts += [_line("", sentence) for sentence in limits(report)[:TOLD_LIMITS]]
     if not report["latency"]:
         parts.append(_line("speed", wording.NOT_ESTIMATED))
     parts += [_line("memory", wording.memory(report)), Text(""), *_verdict(report)]
@@ -92,15 +96,18 @@ def _resources(report: Mapping[str, Any], column: Mapping[str, Any]) -> Table:
         expand=True,
     )
     table.add_column("", style="bold", no_wrap=True)
-    for head in ("low", "expected", "high", "budget", "use"):
+    for head in ("low", "expected", "high", "high/low", "budget", "use"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("", ratio=1, min_width=8)
     for bar in budget_bars(report, column):
         if bar.span is None:
-            table.add_row(bar.name, "", "-", "", wording.count(bar.budget), "-", Text(wording.NOT_ESTIMATED))
+            table.add_row(
+                bar.name, "", "-", "", "", wording.count(bar.budget), "-", Text(wording.NOT_ESTIMATED)
+            )
             continue
         ends = [wording.count(bar.span[end]) for end in ("low", "expected", "high")]
         use = Text(wording.percent(bar.span["expected"], bar.budget), COLOURS[bar.state])
+        ends.append(wording.ratio(bar.span))
         table.add_row(bar.name, *ends, wording.count(bar.budget), use, UseBar(bar))
     return table
 

@@ -70,20 +70,37 @@ def _broken_promises(report: Mapping[str, Any]) -> Iterator[str]:
         if not math.isfinite(number):
             yield f"{where} must be a finite number, not {number}"
     for i, column in enumerate(report["resources"]):
-        rows = [(f"resources[{i}].totals", column["totals"])]
-        rows += [
-            (f"resources[{i}].layers[{j}].totals", row["totals"]) for j, row in enumerate(column["layers"])
-        ]
-        for where, totals in rows:
+        for where, totals in _amounts(f"report.json.resources[{i}]", column):
             for name, span in totals.items():
                 if span is not None:
-                    yield from _bad_range(f"report.json.{where}.{name}", span, column["kind"])
+                    yield from _bad_range(f"{where}.{name}", span, column["kind"])
     memory = report["memory"]
     parts = memory["weights_bits"] + memory["line_buffer_bits"] + memory["fifo_bits"]
     if memory["total_bits"] != parts:
         yield f"report.json.memory.total_bits must be the sum {parts}, not {memory['total_bits']}"
+    yield from _bad_sums(report)
     if clock_is_assumed(report) and not speaks_of_timing(report):
         yield f"report.json.verdict.reasons must say that {TIMING_NOTE}, and does not"
+
+
+def _amounts(where: str, column: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Everything of a resource column that holds amounts by resource."""
+    yield f"{where}.totals", column["totals"]
+    for j, row in enumerate(column["layers"]):
+        yield f"{where}.layers[{j}].totals", row["totals"]
+        for purpose, amounts in row.get("parts", {}).items():
+            yield f"{where}.layers[{j}].parts.{purpose}", amounts
+
+
+def _bad_sums(report: Mapping[str, Any]) -> Iterator[str]:
+    for i, need in enumerate(report.get("budgets", {"needs": ()})["needs"]):
+        parts = need["weights"] + need["biases"] + need["line_buffers"] + need["fifos"]
+        if need["total"] != parts:
+            yield f"report.json.budgets.needs[{i}].total must be the sum {parts}, not {need['total']}"
+    for i, row in enumerate(report.get("fifos", {"streams": ()})["streams"]):
+        held = row["width_bits"] * row["depth"]
+        if row["bits"] != held:
+            yield f"report.json.fifos.streams[{i}].bits must be width times depth, {held}, not {row['bits']}"
 
 
 def _bad_range(where: str, span: Mapping[str, float], kind: str) -> Iterator[str]:

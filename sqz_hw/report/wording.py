@@ -77,6 +77,54 @@ def percent(part: float | None, whole: float) -> str:
     return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 
+def interval(span: Mapping[str, float]) -> str:
+    """``21,000 to 41,000``; ``-`` where low and high are the same."""
+    return "-" if span["low"] == span["high"] else f"{count(span['low'])} to {count(span['high'])}"
+
+
+def ratio(span: Mapping[str, float]) -> str:
+    """How many times low high is: ``2.0``; ``-`` where low is 0 or both are the same."""
+    return "-" if span["low"] in (0, span["high"]) else f"{span['high'] / span['low']:.1f}"
+
+
+def spread(span: Mapping[str, float]) -> str:
+    """How wide an estimate is: ``high is 2.0 times low``."""
+    if span["low"] == 0:
+        return "low is 0, so the interval has no ratio"
+    return f"high is {span['high'] / span['low']:.1f} times low"
+
+
+def signed(share: float | None) -> str:
+    """``+12.5 %``, ``-3.0 %``; ``-`` where it is not known."""
+    return "-" if share is None else "0.0 %" if share == 0 else f"{share:+.1f} %"
+
+
+def percentage(share: float | None) -> str:
+    """``84.6 %``; ``-`` where it is not known."""
+    return "-" if share is None else f"{share:.1f} %"
+
+
+def yes_no(answer: bool | None) -> str:
+    """``yes``, ``no`` or ``-``."""
+    return {True: "yes", False: "no", None: "-"}[answer]
+
+
+def known(value: float | str | None) -> str:
+    """The value, a number with its thousands apart; ``-`` for None."""
+    return "-" if value is None else value if isinstance(value, str) else count(value)
+
+
+def megabytes(number: int) -> str:
+    """Decimal megabytes, as papers count them: ``240 MB``."""
+    return f"{significant(number / 1e6)} MB"
+
+
+def held(row: Mapping[str, Any]) -> str:
+    """Whether a part holds a model: ``block RAM``, ``with URAM``, or ``no: short by 1.2 Mib``."""
+    answer: str = row["answer"]
+    return f"no: short by {bits(row['short_bits'])}" if answer == "no" else answer
+
+
 def model(report: Mapping[str, Any]) -> str:
     """What is computed, in a sentence."""
     m = report["model"]
@@ -175,12 +223,56 @@ def memory(report: Mapping[str, Any]) -> str:
     )
 
 
+def steady(segments: Sequence[Any]) -> str:
+    """``: busy 98 %, waits for input 2 %, for room 0 %`` of a steady interval; "" where not known."""
+    words = ("busy", "waits for input", "for room")
+    shares = [f"{name} {percent(s.width, 100)}" for name, s in zip(words, segments, strict=False)]
+    return ": " + ", ".join(shares) if shares else ""
+
+
+def fifos(report: Mapping[str, Any]) -> str:
+    """The FIFOs, in a sentence."""
+    rows = [row for row in report["fifos"]["streams"] if row["stored"] != "port"]
+    blocks = [row for row in rows if row["stored"] == "block RAM"]
+    text = (
+        f"{plural(len(rows), 'FIFO')} hold {bits(sum(row['bits'] for row in rows))}; "
+        f"{len(blocks):,} of them, {bits(sum(row['bits'] for row in blocks))}, are expected in block RAM"
+    )
+    waited = [row for row in rows if row["stalls"]]
+    if waited:
+        worst = max(waited, key=lambda row: row["stalls"])
+        return (
+            f"{text}; {len(waited):,} of them fill up and make their writer wait, {worst['name']} "
+            f"longest ({plural(worst['stalls'], 'cycle')} an image)"
+        )
+    if any(row["high_water"] is not None for row in rows):
+        return f"{text}; none of them makes its writer wait"
+    return text
+
+
+def zeros(report: Mapping[str, Any]) -> str:
+    """What zeros are worth to this hardware, in a sentence or two."""
+    if report["zeros"]["skipped"]:
+        return "These kernels skip multiplications by zero."
+    return (
+        "These kernels ignore zeros: they multiply by them like by any other weight. Pruning saves "
+        "bytes in storage and transfer, and no cycle."
+    )
+
+
 def column_title(column: Mapping[str, Any]) -> str:
     """``estimate of what vivado reports, by sqz_hw 0.1``; ``csynth, by Vitis HLS 2023.2``."""
     what = column["kind"]
     if column["predicts"] is not None:
         what += f" of what {column['predicts']} reports"
     return f"{what}, by {column['tool']}"
+
+
+def layers_title(column: Mapping[str, Any] | None) -> str:
+    """Whose resources a layer table shows; "" for nobody's."""
+    if column is None:
+        return ""
+    return column_title(column) + (", expected" if column["kind"] == "estimate" else "")
 
 
 def verdict(report: Mapping[str, Any]) -> str:

@@ -12,8 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.report import figures, wording
+from sqz_hw.report import figures, tables, wording
+from sqz_hw.report.comparison import deviations, layer_deviations
 from sqz_hw.report.content import RESOURCES, Report
+from sqz_hw.report.diagram import shape, tiles
+from sqz_hw.report.timeline import limits, text_bar, timeline
 from sqz_hw.report.validate import validate
 
 NAMES = ("report.json", "report.md", "report.html")
@@ -80,21 +83,28 @@ def to_html(report: Mapping[str, Any]) -> str:
 
 def _render(template: str, report: Mapping[str, Any]) -> str:
     clean = wording.readable(report)
-    pipeline_kind, pipeline = figures.pipeline(clean)
     resources = figures.most_trusted_with_layers(clean["resources"])
     known = {name for row in (resources or {"layers": []})["layers"] for name in row["totals"]}
     return _environment().get_template(template).render(
         r=clean,
         w=wording,
+        t=tables,
         timing=wording.timing(clean),
         columns=[(column, figures.budget_bars(clean, column)) for column in clean["resources"]],
+        deviations=deviations(clean),
+        layer_deviations=layer_deviations(clean),
         map=figures.memory_map(clean),
         layer_memory=figures.layer_memory(clean),
-        pipeline_kind=pipeline_kind,
-        pipeline=pipeline,
+        timeline=timeline(clean),
+        text_bar=text_bar,
+        limits=limits(clean),
+        tiles=tiles(clean),
+        shape=shape,
+        agreement=tables.agreement(clean),
         layers=figures.layer_rows(clean),
-        layer_kind="" if resources is None else resources["kind"],
+        layer_title=wording.layers_title(resources),
         layer_resources=[name for name in RESOURCES if name in known],
+        purposes=tables.purposes(clean),
     )  # fmt: skip
 
 

@@ -3,30 +3,31 @@
 import dataclasses
 
 import pytest
+from examples import rich
 
+from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.parts import resolve
+from sqz_hw.estimate.ranges import Range
+from sqz_hw.estimate.verdict import Verdict
 from sqz_hw.report.content import (
     Accuracy,
     LatencyColumn,
     LayerComparison,
     LayerCycles,
     LayerMemory,
-    LayerResources,
     MemorySection,
     ModelSection,
     NotCompared,
     PartSection,
-    Range,
     Report,
     ResourceColumn,
-    Verdict,
     VerificationSection,
 )
 
 LAYERS = ("conv1", "pool1", "fire2_squeeze", "fire2_expand1x1", "fire2_expand3x3", "fire2_concat", "conv10")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def report() -> Report:
     """Fits, bit-exact, estimated and synthesised, with accuracy."""
     return Report(
@@ -53,7 +54,7 @@ def report() -> Report:
                     "LUT": Range(21_000, 30_500, 41_000),
                     "DSP": Range(150, 180, 240),
                     "BRAM18": Range(120, 141, 150),
-                    "BRAM36": Range(60, 70.5, 75),
+                    "BRAM36": Range(60, 71, 75),
                     "URAM": Range(0, 0, 0),
                 },
                 tuple(LayerResources(name, {"DSP": Range(1, 20, 30), "LUT": None}) for name in LAYERS),
@@ -80,7 +81,7 @@ def report() -> Report:
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def variants(report: Report) -> dict[str, Report]:
     """The cases that the views must stand."""
     change = dataclasses.replace
@@ -90,6 +91,7 @@ def variants(report: Report) -> dict[str, Report]:
     met = change(report.latency[0], clock_status="met")
     return {
         "full": report,
+        "rich": rich(report),
         "unlabelled": change(report, verification=silent),
         "differs": change(
             report,

@@ -9,8 +9,11 @@ import jsonschema
 import pytest
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.report import content, wording
-from sqz_hw.report.content import LatencyColumn, Range, Verdict
+from sqz_hw.estimate import budget, layer_resources
+from sqz_hw.estimate.ranges import Range
+from sqz_hw.estimate.verdict import Fits, Verdict
+from sqz_hw.report import content, sections, wording
+from sqz_hw.report.content import LatencyColumn
 from sqz_hw.report.timing import TIMING_NOTE
 from sqz_hw.report.validate import schema, validate
 
@@ -109,6 +112,80 @@ def test_faults_are_named_in_one_line(report, path, value, message):
     assert str(caught.value).endswith("; build the project again")
 
 
+def test_required_fields_are_those_that_schema_1_began_with():
+    defs = schema()["$defs"]
+    assert schema()["required"] == list(FIELDS)
+    assert defs["resource_column"]["required"] == ["kind", "predicts", "tool", "totals", "layers"]
+    for section in ("resource_column", "latency_column"):
+        row = defs[section]["properties"]["layers"]["items"]
+        assert row["required"] == ["name", "totals" if section == "resource_column" else "cycles"]
+
+
+def test_an_empty_note_is_refused(variants):
+    plain = copy.deepcopy(variants["rich"].to_dict())
+    plain["notes"].append("")
+    with pytest.raises(BadInputError, match=r"report\.json\.notes\[1\] must obey minLength 1"):
+        validate(plain)
+
+
+OPTIONAL = ("network", "fifos", "zeros", "budgets")
+
+
+@pytest.mark.parametrize("section", OPTIONAL)
+def test_newer_sections_are_optional_and_strict(variants, section):
+    plain = copy.deepcopy(variants["rich"].to_dict())
+    if section == "network":
+        plain[section][0]["surprise"] = 1
+        where = "report.json.network[0]"
+    else:
+        plain[section]["surprise"] = 1
+        where = f"report.json.{section}"
+    with pytest.raises(BadInputError) as caught:
+        validate(plain)
+    assert (
+        str(caught.value) == f"{where} must have known fields only, not 'surprise'; build the project again"
+    )
+    del plain[section]
+    validate(plain)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            ("budgets", "needs", 1, "total"),
+            5,
+            "report.json.budgets.needs[1].total must be the sum 4620304, not 5",
+        ),
+        (
+            ("fifos", "streams", 1, "bits"),
+            1,
+            "report.json.fifos.streams[1].bits must be width times depth, 3072, not 1",
+        ),
+        (
+            ("resources", 1, "layers", 0, "parts", "logic", "LUT", "low"),
+            101,
+            "report.json.resources[1].layers[0].parts.logic.LUT must have low <= expected <= high, not 101, 100, 160",
+        ),
+        (("resources", 1, "calibration", "LUT", "coverage_90"), 1.5, "must obey maximum 1, not 1.5"),
+        (("fifos", "streams", 0, "stored"), "URAM", "must be one of "),
+        (("zeros", "cases", 0, "kind"), "measured", 'must be one of "counted", "assumed", not'),
+        (("network", 0, "reuse_factor"), 0, "report.json.network[0].reuse_factor must obey minimum 1, not 0"),
+        (
+            ("latency", 0, "layers", 0, "first"),
+            -1,
+            "report.json.latency[0].layers[0].first must obey minimum 0",
+        ),
+    ],
+)
+def test_faults_in_newer_sections_are_named(variants, path, value, message):
+    plain = copy.deepcopy(variants["rich"].to_dict())
+    _set(plain, path, value)
+    with pytest.raises(BadInputError) as caught:
+        validate(plain)
+    assert message in str(caught.value)
+
+
 def test_names_in_the_schema_are_the_names_in_the_code():
     defs = schema()["$defs"]
     assert tuple(defs["resource_kind"]["enum"]) == get_args(content.ResourceKind)
@@ -116,9 +193,31 @@ def test_names_in_the_schema_are_the_names_in_the_code():
     assert tuple(defs["latency_column"]["properties"]["clock_status"]["enum"]) == get_args(
         content.ClockStatus
     )
-    assert tuple(defs["verdict"]["properties"]["fits"]["enum"]) == get_args(content.Fits)
+    assert tuple(defs["verdict"]["properties"]["fits"]["enum"]) == get_args(Fits)
     assert tuple(defs["resource_column"]["properties"]["totals"]["required"]) == content.RESOURCES
-    for name, cls in (("model", content.ModelSection), ("memory", content.MemorySection)):
+    assert tuple(defs["fifos"]["properties"]["streams"]["items"]["properties"]["stored"]["enum"]) == get_args(
+        sections.StoredIn
+    )
+    needs, parts = (defs["budgets"]["properties"][name]["items"] for name in ("needs", "parts"))
+    assert tuple(parts["properties"]["held"]["items"]["properties"]["answer"]["enum"]) == get_args(
+        budget.Answer
+    )
+    purposes = defs["resource_column"]["properties"]["layers"]["items"]["properties"]["parts"]["properties"]
+    assert tuple(purposes) == layer_resources.PURPOSES == get_args(layer_resources.Purpose)
+    defs = defs | {"need": needs, "part_memory": parts}
+    for name, cls in (
+        ("model", content.ModelSection),
+        ("memory", content.MemorySection),
+        ("latency_column", content.LatencyColumn),
+        ("resource_column", content.ResourceColumn),
+        ("calibration", sections.Calibration),
+        ("network_layer", sections.NetworkLayer),
+        ("fifos", sections.FifoSection),
+        ("zeros", sections.ZerosSection),
+        ("budgets", sections.BudgetSection),
+        ("need", budget.MemoryNeed),
+        ("part_memory", budget.PartMemory),
+    ):
         names = {f.name for f in dataclasses.fields(cls)} | set(getattr(cls, "_derived", ()))
         assert set(defs[name]["properties"]) == names
 

@@ -109,16 +109,17 @@ def test_html_shows_kinds_figures_and_the_note(report):
     assert TIMING_NOTE in html
     assert 'class="map"' in html
     assert html.count('class="slow"') == 1
+    assert "21,000 to 41,000, expected 30,500, of 53,200; high is 2.0 times low" in html
     assert "not estimated; the part has 106,400" in html
-    assert "resources: estimate, expected" in html
+    assert "resources: estimate of what vivado reports, by sqz_hw 0.1.0, expected" in html
 
 
 def test_markdown_has_the_tables(report):
     text = to_markdown(report.to_dict())
-    assert "| LUT | 21,000 | 30,500 | 41,000 | 53,200 | 57 % |" in text
-    assert "| DSP | 150 | 180 | 240 | 220 | 82 % (high end over) |" in text
-    assert "| FF | | not estimated | | 106,400 | - |" in text
-    assert "| LUT | 60,000 | 60,000 | 60,000 | 53,200 | 113 % **over** |" in text
+    assert "| LUT | 21,000 | 30,500 | 41,000 | 2.0 | 53,200 | 57 % |" in text
+    assert "| DSP | 150 | 180 | 240 | 1.6 | 220 | 82 % (high end over) |" in text
+    assert "| FF | | not estimated | | | 106,400 | - |" in text
+    assert "| LUT | 60,000 | 60,000 | 60,000 | - | 53,200 | 113 % **over** |" in text
     assert "| estimate | 100 MHz (assumed) | 61,234 | 612 us | 36,864 | 2,713 | `conv1` |" in text
     assert "| weights | 1,204,000 | 1.15 Mib | 23 % |" in text
     assert "| `conv1` | 131,072 | 0 | 0 |" in text
@@ -127,6 +128,29 @@ def test_markdown_has_the_tables(report):
     assert "| layer | cycles | weights | line buffer | FIFO | LUT | DSP | differ |" in text
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
+def test_markdown_has_every_section(variants):
+    text = to_markdown(variants["rich"].to_dict())
+    for heading in (
+        "## Resources", "## Estimate and measurement", "## Speed", "### Pipeline: the first image, layer by layer",
+        "## Memory", "### Which parts hold this model", "## Network", "## Verification", "## Zeros", "## FIFOs",
+        "## Model", "## Layers", "### LUT by what it is for", "### FF by what it is for",
+    ):  # fmt: skip
+        assert f"\n{heading}\n" in text, heading
+    assert "| LUT | 14 | 23.5 % | 86 % | 2.4 |" in text
+    assert "| `conv1` | LUT | 328 | 55 to 730 | 400 | csynth, Vitis HLS 2023.2 | -18.0 % | yes |" in text
+    assert "- Vivado gives no slack: no clock was constrained" in text
+    assert "| LUT | 66,000 | 40,000 to 99,000 | 60,000 | csynth, Vitis HLS 2023.2 | +10.0 % | yes |" in text
+    assert "| `xcu50` | 977 Kib | 0 | not known | no: short by 2.12 Mib | no: short by 3.45 Mib |" in text
+    assert "AlexNet beside it: 240 MB (Iandola et al. 2016, arXiv 1602.07360, table 2)." in text
+    assert "| weights and biases not zero | 49,382 (counted) | 123,456 (assumed) |" in text
+    assert "| `fire2_squeeze1x1` | conv | 15×15×16 | `ap_ufixed<6,2>` | 15×15×4 |" in text
+    assert re.search(r"^conv1 +\.*#+\.* +\d", text, re.MULTILINE)
+    assert "\n\n\n" not in text.replace("\n\n\n|", "\n\n|")
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+        assert re.fullmatch(r"\|[-:|]+\|", table.splitlines()[1]), table
 
 
 def test_markdown_keeps_hostile_names_in_their_cells(variants):
