@@ -6,29 +6,32 @@ is moved to its place only when everything is there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import platform
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sqz_hw import __version__, zoo
+from sqz_hw import zoo
 from sqz_hw.build_log import build_log, heard
+from sqz_hw.build_record import write_record
 from sqz_hw.decisions import Decisions
 from sqz_hw.design import Design
-from sqz_hw.errors import DoesNotFitError, OutputsDifferError
+from sqz_hw.errors import OutputsDifferError, SqzError, ToolError
+from sqz_hw.estimate.advice import Advice, advise
+from sqz_hw.estimate.fitting import SURE, Fitting
 from sqz_hw.estimate.parts import Part, resolve
+from sqz_hw.judge import difference, require_fit
 from sqz_hw.model import datasets, modelfile
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model
 from sqz_hw.report.content import Report
 from sqz_hw.settings import BuildSettings
+from sqz_hw.synth.columns import Measured, measured_columns
+from sqz_hw.synth.run import run_synthesis
+from sqz_hw.synth.tools import SynthTool, find_tool
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.compiler import Simulator, compile_project, find_compiler
 from sqz_hw.verify.exactness import float64_layers
@@ -38,7 +41,6 @@ from sqz_hw.workspace import partial_folder, place
 
 ROOT = "hls_projects"
 TESTBENCH_IMAGES = 10
-VERSIONED = ("hls4ml", "qkeras", "tensorflow", "numpy")
 
 
 @dataclass
@@ -48,10 +50,12 @@ class Watch:
     Attributes:
         step: called with number, total and title when a step begins.
         image: called with images done and images in all while verifying.
+        stage: called with the title of each stage of the vendor's tool.
     """
 
     step: Callable[[int, int, str], None] = lambda number, total, title: None
     image: Callable[[int, int], None] = lambda done, total: None
+    stage: Callable[[str], None] = lambda title: None
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,15 @@ class _State:
     data: Dataset
     log: logging.Logger
     design: Design | None = None
+    tool: SynthTool | None = None
     decisions: Decisions = field(default_factory=Decisions)
+    fitting: Fitting | None = None
+    advice: Advice | None = None
     simulator: Simulator | None = None
     outcome: Outcome | None = None
     report: Report | None = None
+    failed: SqzError | None = None
+    notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -110,13 +119,17 @@ def build(settings: BuildSettings, watch: Watch | None = None) -> Built:
     model = modelfile.load(model_path)
     _require_quantised(model)
     find_compiler()
+    tool = find_tool(settings.backend) if settings.synth else None
     data = _images(settings, model)
     target = settings.output or Path(ROOT) / f"{model.name}-{part.name}"
     with partial_folder(target) as partial, build_log(partial / "build.log") as log:
-        state = _State(settings, watch or Watch(), target, partial, part, model, model_path, data, log)
-        for number, (title, step) in enumerate(STEPS, start=1):
-            state.watch.step(number, len(STEPS), title)
-            log.info("[%d/%d] %s", number, len(STEPS), title)
+        state = _State(
+            settings, watch or Watch(), target, partial, part, model, model_path, data, log, tool=tool
+        )
+        steps = [(title, step) for title, step in STEPS if settings.synth or step is not _synthesise]
+        for number, (title, step) in enumerate(steps, start=1):
+            state.watch.step(number, len(steps), title)
+            log.info("[%d/%d] %s", number, len(steps), title)
             began = time.monotonic()
             step(state)
             state.seconds[step.__name__.removeprefix("_")] = round(time.monotonic() - began, 2)
@@ -124,23 +137,18 @@ def build(settings: BuildSettings, watch: Watch | None = None) -> Built:
 
 
 def _finish(state: _State) -> Built:
-    if state.report is None or state.outcome is None:
+    if state.report is None or state.outcome is None or state.fitting is None:
         raise RuntimeError("the steps of a build must end with a report")
-    _write_record(state)
-    try:
-        state.outcome.require_bit_exact()
-    except OutputsDifferError as error:
+    write_record(state.partial, state.settings, state.model, state.model_path, state.data, state.seconds)
+    differs = difference(state.outcome)
+    if differs is not None and not isinstance(state.failed, ToolError):
         kept = state.partial.with_name(f"{state.target.resolve().name}-differs")
         place(state.partial, kept)
-        raise OutputsDifferError(f"{error}; see {kept}") from error
+        raise OutputsDifferError(f"{differs}; see {kept}") from differs
     place(state.partial, state.target)
-    verdict = state.report.verdict
-    if verdict.fits == "no" or (verdict.fits == "unsure" and state.settings.strict):
-        words = "does not fit" if verdict.fits == "no" else "is not shown to fit (--strict)"
-        raise DoesNotFitError(
-            f"{state.model.name} {words} on {state.part.name}: {'; '.join(verdict.reasons)}; "
-            f"the project is in {state.target}"
-        )
+    if state.failed is not None:
+        raise type(state.failed)(f"{state.failed}; the project is in {state.target}") from state.failed
+    require_fit(state.report, state.settings, state.fitting, state.advice, state.target)
     return Built(state.target, state.report, state.seconds)
 
 
@@ -160,11 +168,17 @@ def _images(settings: BuildSettings, model: Model) -> Dataset:
 
 
 def _decide(state: _State) -> None:
-    """Read shapes off a first conversion; choose reuse factors and FIFO depths."""
+    """Read shapes off a first conversion; choose folding, multipliers and FIFOs."""
     from sqz_hw.estimate.decisions import decide
 
+    settings = state.settings
     first = _convert(state, Decisions(), None)
-    state.decisions = decide(first, state.part.dsp, fifo_margin=state.settings.fifo_margin)
+    state.fitting = decide(
+        first, state.part.budget, target_fps=settings.target_fps, fifo_margin=settings.fifo_margin
+    )
+    state.decisions = state.fitting.chosen.decisions
+    if state.fitting.chosen.fit > SURE:
+        state.advice = advise(first, state.part, state.fitting, settings.target_fps)
 
 
 def _write(state: _State) -> None:
@@ -235,6 +249,23 @@ def _verify(state: _State) -> None:
     )
 
 
+def _synthesise(state: _State) -> None:
+    """Run the vendor's tool; if it fails, the project is placed all the same, without measurements."""
+    if state.tool is None:
+        raise RuntimeError("synthesis needs a tool")
+    try:
+        run = run_synthesis(
+            state.partial,
+            state.tool,
+            cosim=state.settings.cosim,
+            on_line=state.log.info,
+            on_stage=lambda stage: state.watch.stage(stage.title),
+        )
+        state.notes = run.notes
+    except (ToolError, OutputsDifferError) as error:
+        state.failed = error
+
+
 def _report(state: _State) -> None:
     """Estimate, judge and write the report."""
     from sqz_hw.assemble import assemble
@@ -243,7 +274,17 @@ def _report(state: _State) -> None:
     if state.design is None or state.outcome is None:
         raise RuntimeError("the report must come after verification")
     scores = float_scores(state.model_path, state.data)
-    state.report = assemble(state.model, state.part, state.design, state.outcome, state.data, scores)
+    measured = Measured() if state.failed is not None else measured_columns(state.partial, state.design)
+    state.report = assemble(
+        state.model,
+        state.part,
+        state.design,
+        state.outcome,
+        state.data,
+        scores,
+        measured=measured,
+        notes=(*state.notes, *measured.notes, *((state.advice.helps) if state.advice else ())),
+    )
     write(state.report, state.partial / "report")
 
 
@@ -252,6 +293,7 @@ STEPS: tuple[tuple[str, Callable[[_State], None]], ...] = (
     ("write the HLS project", _write),
     ("compile the C-simulation", _compile),
     ("compare every layer: C-simulation, QKeras, golden model", _verify),
+    ("run the vendor's synthesis", _synthesise),
     ("write the report", _report),
 )
 
@@ -268,28 +310,3 @@ def float_scores(model_path: Path, data: Dataset) -> Any:
     network = float_network(float_model.architecture, batch_norm=False)
     set_weights(network, float_model.weights)
     return network_scores(network, data.x)
-
-
-def _write_record(state: _State) -> None:
-    record = {
-        "schema": 1,
-        "inputs": {
-            "model": {"name": state.model.name, "sha256": _sha256(state.model_path.read_bytes())},
-            "images": {
-                "source": state.data.source,
-                "count": len(state.data),
-                "sha256": _sha256(state.data.x.tobytes()),
-            },
-        },
-        "versions": {"sqz_hw": __version__, "python": platform.python_version()}
-        | {n: version(n) for n in VERSIONED},
-        "options": state.settings.model_dump(mode="json", exclude={"output"}),
-        "seconds": state.seconds,
-    }
-    (state.partial / "build.json").write_text(
-        json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -21,7 +21,10 @@ class BuildSettings(BaseModel):
         output: folder of the project; None means ``hls_projects/<model>-<part>``.
         backend: whose HLS dialect to write.
         clock_mhz: the clock asked of the tool.
+        target_fps: images a second that are enough; None means as many as fit.
         fifo_margin: words added to each FIFO in which words pile up.
+        synth: run the vendor's synthesis and put what it measured beside the estimates.
+        cosim: run its co-simulation as well (hours).
         result: what leaves the chip: scores, or the index of the largest.
         strict: treat "unsure" as "does not fit".
         workers: simulation processes; None means one for each core.
@@ -37,7 +40,10 @@ class BuildSettings(BaseModel):
     output: Path | None = None
     backend: Literal["Vitis", "Vivado"] = "Vitis"
     clock_mhz: float = Field(100.0, ge=1.0, le=1000.0)
+    target_fps: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
     fifo_margin: int = Field(2, ge=0, le=4096)
+    synth: bool = False
+    cosim: bool = False
     result: Literal["scores", "argmax"] = "scores"
     strict: bool = False
     workers: int | None = Field(None, ge=1, le=256)

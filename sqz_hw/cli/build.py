@@ -28,9 +28,14 @@ from sqz_hw.settings import BuildSettings, validated
 @click.option("--backend", default="Vitis", show_default=True, help="Vitis or Vivado.")
 @click.option("--clock-mhz", type=float, default=100.0, show_default=True)
 @click.option(
+    "--target-fps", type=float, default=None, help="Images a second that are enough; default: as many as fit."
+)
+@click.option(
     "--fifo-margin", type=int, default=2, show_default=True, help="Words added to FIFOs that fill up."
 )
 @click.option("--result", default="scores", show_default=True, help="What leaves the chip: scores or argmax.")
+@click.option("--synth", is_flag=True, help="Run the vendor's synthesis too, if it is on the PATH.")
+@click.option("--cosim", is_flag=True, help="With --synth: run its co-simulation as well (hours).")
 @click.option("--strict", is_flag=True, help="Exit code 4 if it is not shown to fit.")
 @click.option("--workers", type=int, default=None, help="Simulation processes; default: one for each core.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the images that are made.")
@@ -72,4 +77,7 @@ def _watch(bars: Progress) -> Any:
         rate = f"{done / task.elapsed:.1f} images/s" if task.elapsed else ""
         bars.update(verifying[0], completed=done, rate=rate)
 
-    return Watch(step, image)
+    def stage(title: str) -> None:
+        bars.console.print(f"      {title}", markup=False, highlight=False)
+
+    return Watch(step, image, stage)

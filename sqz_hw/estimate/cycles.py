@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from sqz_hw.design import Design, DesignLayer, Op
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.token_flow import Words, words_needed
+from sqz_hw.estimate.token_flow import Words, operations, words_needed
 from sqz_hw.estimate.topology import check_dataflow
 
 CONV_OVERHEAD: Mapping[str, int] = MappingProxyType({"Vitis HLS 2024.2": 5, "Vivado HLS 2019.2": 11})
@@ -39,6 +40,8 @@ PAD_ROW_CYCLES = 6
 """Allowance for the loops of one padded row."""
 STOCK_POOL_CYCLES = 2
 """Cycles a word of a pool whose windows do not overlap (hls4ml's kernel)."""
+READS, WRITES = 1, 2
+"""What an operation of a :class:`Program` does, as ``cpp/dataflow.cpp`` knows it."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ class CycleEstimate:
 
     Attributes:
         layers: (name, cycles it is busy with one image), in dataflow order.
-        interval: cycles between two images, those of the busiest layer. What it may lose while
-            waiting for its neighbours (padded rows, full FIFOs) is not included: with the safe
-            depths up to 3.5 % in clocked simulations of SqueezeNets at 32x32.
+        interval: cycles between two images, those of the busiest layer. Exact with FIFOs without
+            bound and with the depths of ``fifo_search.smallest_depths`` (``dataflow.simulate``
+            gives the same); full FIFOs may add to it with any others.
         latency: cycles from an image's first pixel in to its last result out, with an empty
             design, one pixel arriving each cycle, and no FIFO ever full.
         bottleneck: name of the busiest layer, the first of equals.
@@ -103,6 +106,64 @@ def conv_cycles(input_pixels: int, output_pixels: int, reuse_factor: int, overhe
     return output_pixels * (reuse_factor + overhead) + (input_pixels - output_pixels) * overhead
 
 
+def overhead_of(layer: DesignLayer, tool: str) -> int:
+    """Cycles c that a pixel of this layer takes beyond its reuse factor; 0 where it is no convolution.
+
+    The one place to look when overheads come to differ from layer to layer.
+
+    Raises:
+        BadInputError: the tool is not one of :data:`CONV_OVERHEAD`.
+    """
+    overhead = conv_overhead(tool)
+    return overhead if layer.op is Op.CONV else 0
+
+
+def latency_of(layer: DesignLayer) -> int:
+    """Cycles from the end of the operation that completes a word to its arrival in the FIFO."""
+    return PIPELINE_CYCLES
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What a process does with one image, one operation after the other.
+
+    Attributes:
+        cycles: int32, that each operation takes between its read and its write.
+        kinds: uint8, :data:`READS`, :data:`WRITES`, or both added up.
+    """
+
+    cycles: npt.NDArray[np.int32]
+    kinds: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of_host(cls, *, writes: int = 0, reads: int = 0) -> Program:
+        """The outside: it writes a word a cycle, or reads each as soon as it is there."""
+        kinds = np.array([WRITES] * writes + [READS] * reads, np.uint8)
+        return cls((kinds == WRITES).astype(np.int32), kinds)
+
+
+def layer_program(layer: DesignLayer, overhead: int, held: int = 0) -> Program:
+    """A layer's operations and their cycles; they add up to its busy cycles less :data:`PIPELINE_CYCLES`.
+
+    Args:
+        layer: any layer of a design.
+        overhead: c, of :func:`overhead_of`.
+        held: words kept inside until more arrive, see ``token_flow.operations``.
+
+    Raises:
+        BadInputError: the layer's shapes do not fit its kernel.
+    """
+    steps = _step_cycles(layer, words_needed(layer), overhead)
+    done = operations(layer, held)
+    reads, writes = done.read >= 0, done.write >= 0
+    if layer.op is Op.ZERO_PAD:
+        cycles = np.where(writes, steps[done.write], 0)
+    else:
+        cycles = np.where(reads, steps[done.read], 1)
+    kinds = READS * reads.astype(np.uint8) + WRITES * writes.astype(np.uint8)
+    return Program(cycles.astype(np.int32), kinds.astype(np.uint8))
+
+
 def layer_cycles(layer: DesignLayer, overhead: int) -> int:
     """Cycles a layer is busy with one image.
 
@@ -126,7 +187,7 @@ def estimate_cycles(design: Design, tool: str | None = None) -> CycleEstimate:
     Raises:
         BadInputError: an unknown tool or backend, a design without layers or out of dataflow order.
     """
-    overhead = conv_overhead(tool_for(design, tool))
+    tool = tool_for(design, tool)
     if not design.layers:
         raise BadInputError(
             f"design {design.name} must have at least one layer, and has none; build it again"
@@ -136,7 +197,7 @@ def estimate_cycles(design: Design, tool: str | None = None) -> CycleEstimate:
     busy: list[tuple[str, int]] = []
     for layer in design.layers:
         needed = words_needed(layer)
-        steps = _step_cycles(layer, needed, overhead)
+        steps = _step_cycles(layer, needed, overhead_of(layer, tool))
         times = _write_times(layer, needed, steps, [written[name] for name in layer.inputs])
         written.update(dict.fromkeys(layer.outputs, times))
         busy.append((layer.name, int(steps.sum()) + PIPELINE_CYCLES))

@@ -44,8 +44,9 @@ MARGIN = 2
 def safe_depths(design: Design, margin: int = MARGIN) -> dict[str, int]:
     """A depth for every stream with which the design cannot deadlock.
 
-    Deadlock is excluded; stalls are not. A depth is never more than the stream's whole map,
-    or :data:`MIN_DEPTH` where the map is smaller than that.
+    Deadlock is excluded; stalls are not, and after a pool they may cost half the speed
+    (``fifo_search.smallest_depths`` adds what excludes them). A depth is never more than the
+    stream's whole map, or :data:`MIN_DEPTH` where the map is smaller than that.
 
     Args:
         design: any design of layers with one input, clones, and joins with two.

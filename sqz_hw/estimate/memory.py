@@ -7,13 +7,13 @@ known about where memories go (stock hls4ml 1.3.0 kernels, Vitis and Vivado HLS)
   wide (ARRAY_RESHAPE in ``nnet_dense_resource.h``). Public csynth reports agree with
   ceil(width / 36) blocks for RF up to 512. Vivado then puts shallow ones into LUTs
   (reports hold only totals: at RF 16 nearly all blocks were gone, at RF 144 most had stayed).
-  With RF = 1 the weights are constants, no memory. 1x1 convolutions may use
-  ``pointwise_conv_2d_cl``, which partitions its weights completely: their low bound is 0.
+  With RF = 1 the weights are constants, no memory.
 * Line buffers are ``ap_shift_reg``, so shift registers in LUTs; only the high bound counts
   blocks. The 3x3 stride 2 pool keeps one row of maxima in a RAM of its own.
-* FIFOs of up to 2 words or fewer than 1024 bits (depth rounded up to a power of two) are
-  shift registers; others are block RAM at 18 bits a block and 1024 words (all public csynth
-  reports but one, 256 bits x 128 words, which took 8 blocks instead of 15).
+* A FIFO is where its pragma puts it (``Stream.storage``). Left to the tool, FIFOs of up to 2
+  words or fewer than 1024 bits (depth rounded up to a power of two) are shift registers; others
+  are block RAM at 18 bits a block and 1024 words (all public csynth reports but one, 256 bits x
+  128 words, which took 8 blocks instead of 15).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _weights(layer: DesignLayer, conv: ConvParameters) -> Memory:
     bits = count * conv.weight_type.width + conv.n_out * conv.bias_type.width
     word_bits, words = conv.multipliers * conv.weight_type.width, conv.reuse_factor
     deep = words > SHALLOW_ROM_WORDS
-    certain = count * conv.weight_type.width if deep and layer.kernel > 1 else 0
+    certain = count * conv.weight_type.width if deep else 0
     high = blocks(word_bits, words) if words > 1 else 0
     bram18 = Range(blocks_packed(certain), high if deep else 0, high)
     return Memory(layer.name, MemoryKind.WEIGHTS, bits, word_bits, words, certain, bram18)
@@ -158,10 +158,18 @@ def _line_buffer(layer: DesignLayer, source: Stream) -> Memory:
     return Memory(layer.name, MemoryKind.LINE_BUFFER, bits, rows * source.width_bits, words, 0, bram18)
 
 
+def fifo_blocks(stream: Stream) -> int:
+    """BRAM18 of a FIFO that is in block RAM, its depth rounded up to a power of two; 0 where it cannot be."""
+    if stream.storage == "srl" or (stream.storage == "auto" and stream.depth <= SHALLOW_FIFO_WORDS):
+        return 0
+    return blocks(stream.width_bits, 1 << (stream.depth - 1).bit_length(), FIFO_GEOMETRIES)
+
+
 def _fifo(stream: Stream) -> Memory:
+    high = fifo_blocks(stream)
     words = 1 << (stream.depth - 1).bit_length()
-    high = blocks(stream.width_bits, words, FIFO_GEOMETRIES) if stream.depth > SHALLOW_FIFO_WORDS else 0
-    block_ram = high > 0 and words * stream.width_bits >= SMALL_MEMORY_BITS
+    small = words * stream.width_bits < SMALL_MEMORY_BITS
+    block_ram = high > 0 and (stream.storage == "bram" or not small)
     certain = stream.bits if block_ram else 0
     bram18 = Range(blocks_packed(certain), high if block_ram else 0, high)
     return Memory(stream.name, MemoryKind.FIFO, stream.bits, stream.width_bits, stream.depth, certain, bram18)

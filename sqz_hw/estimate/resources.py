@@ -1,6 +1,9 @@
-"""DSP and block RAM of a design with bounds, and the verdict: does it fit.
+"""LUT, FF, DSP and block RAM of a design with bounds, and the verdict: does it fit.
 
-A first version: LUT and FF are not estimated yet, and say so.
+Two predictions of the same design: what csynth reports (the calibrated model of
+:mod:`sqz_hw.estimate.synthesis`), and what Vivado's synthesis makes of it, which is what
+has to fit: LUT and FF by the ratios seen in public reports, block RAM by the shapes of the
+memories (:mod:`sqz_hw.estimate.memory`), DSP as in csynth.
 """
 
 from __future__ import annotations
@@ -9,31 +12,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from sqz_hw.design import ConvParameters, Design
+from sqz_hw.design import Design, DesignLayer
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.memory import MemoryMap, memory_map
+from sqz_hw.estimate.layer_resources import LayerResources, Purpose
+from sqz_hw.estimate.memory import MemoryKind, MemoryMap, memory_map
 from sqz_hw.estimate.ranges import ZERO, Range
+from sqz_hw.estimate.synthesis.facts import ToolFacts
+from sqz_hw.estimate.synthesis.from_design import facts_of, tool_facts_of
+from sqz_hw.estimate.synthesis.layer import estimate_fifo, estimate_layer
+from sqz_hw.estimate.synthesis.post_synthesis import after_synthesis
+from sqz_hw.estimate.synthesis.totals import csynth_total, vivado_total
+from sqz_hw.estimate.verdict import Fits, Verdict
 
-RESOURCES = ("LUT", "FF", "DSP", "BRAM18")
-PREDICTS: Literal["csynth", "vivado"] = "vivado"
-"""Whose figures are predicted: Vivado's synthesis, which puts shallow weights into LUTs (csynth does not)."""
-SMALL_OPERAND_BITS = 10
-TINY_OPERAND_BITS = 4
-"""Synthesis may build a product from LUTs where both operands are small, or one is tiny."""
-DSP_OPERANDS = ((18, 25), (25, 18))
-"""Signed operands of one DSP48E1 (UG479); those of a DSP48E2 are larger (UG579)."""
+Predicts = Literal["csynth", "vivado"]
 
-Fits = Literal["yes", "unsure", "no"]
+LOGIC: tuple[str, ...] = ("LUT", "FF")
+RESOURCES: tuple[str, ...] = ("LUT", "FF", "DSP", "BRAM18")
+PREDICTS: Predicts = "vivado"
+"""Whose figures the verdict is about: Vivado's synthesis, which is what the part has to hold."""
 
-
-@dataclass(frozen=True)
-class LayerResources:
-    """Resources of one layer; None where not estimated yet."""
-
-    name: str
-    totals: Mapping[str, Range | None]
+_PURPOSES: Mapping[MemoryKind, Purpose] = {
+    MemoryKind.WEIGHTS: "weights",
+    MemoryKind.LINE_BUFFER: "line_buffer",
+    MemoryKind.FIFO: "fifo",
+}
 
 
 @dataclass(frozen=True)
@@ -41,77 +43,96 @@ class ResourceEstimate:
     """Resources of a design.
 
     Attributes:
-        totals: by each of :data:`RESOURCES`; None where not estimated yet.
-        layers: in dataflow order; FIFOs are in the totals only.
+        predicts: whose report is predicted.
+        totals: by each of :data:`RESOURCES`.
+        layers: in dataflow order; a FIFO counts with the layer that writes it.
     """
 
-    totals: Mapping[str, Range | None]
+    predicts: Predicts
+    totals: Mapping[str, Range]
     layers: tuple[LayerResources, ...]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a design fits.
+def estimate_resources(
+    design: Design, memories: MemoryMap | None = None, predicts: Predicts = PREDICTS
+) -> ResourceEstimate:
+    """Resources of a design with the decisions that it has.
 
-    Attributes:
-        fits: "yes", "unsure" or "no".
-        reasons: short sentences, never empty.
-    """
-
-    fits: Fits
-    reasons: tuple[str, ...]
-
-
-def estimate_resources(design: Design, memories: MemoryMap | None = None) -> ResourceEstimate:
-    """DSP and BRAM18 of a design with the reuse factors and FIFO depths that it has.
+    Totals of LUT and FF have bounds of their own, from the errors of whole designs, not the
+    sums of the layers' bounds: layers do not all err by the most at once.
 
     Args:
         design: the design.
         memories: its memory map, if it has been made already.
+        predicts: whose report.
+
+    Raises:
+        BadInputError: a backend without an HLS tool.
     """
     memories = memory_map(design) if memories is None else memories
-    layers: list[LayerResources] = []
-    dsps = ZERO
-    for layer in design.layers:
-        dsp = ZERO
-        if layer.conv is not None:
-            dsp = dsp_range(layer.conv, design.stream(layer.inputs[0]).type.width)
-        blocks = sum((m.bram18 for m in memories.memories if m.name == layer.name), ZERO)
-        layers.append(LayerResources(layer.name, {"LUT": None, "FF": None, "DSP": dsp, "BRAM18": blocks}))
-        dsps += dsp
-    return ResourceEstimate({"LUT": None, "FF": None, "DSP": dsps, "BRAM18": memories.bram18}, tuple(layers))
+    tool = tool_facts_of(design)
+    blocks = _blocks(memories)
+    rows = [_csynth(design, layer, tool) for layer in design.layers]
+    totals = {name: sum((row.totals[name] or ZERO for row in rows), ZERO) for name in RESOURCES}
+    if predicts == "vivado":
+        rows = [_after_synthesis(design, row, blocks) for row in rows]
+        totals["BRAM18"] = memories.bram18
+    bounds = vivado_total if predicts == "vivado" else csynth_total
+    for name in LOGIC:
+        totals[name] = bounds(name, totals[name].expected)
+    return ResourceEstimate(predicts, totals, tuple(rows))
 
 
-def dsp_range(conv: ConvParameters, activation_width: int) -> Range:
-    """DSPs of a Resource convolution.
-
-    High and, with RF above 1, expected: every multiplier in DSPs, ceil(n_in * n_out / RF)
-    of them (public csynth reports agree). Low: none where both operands have at most
-    :data:`SMALL_OPERAND_BITS` bits or one has at most :data:`TINY_OPERAND_BITS`, because
-    synthesis may then use LUTs; what it really does with them is not known here (6 x 16 bits:
-    DSPs, in a public report). With RF = 1 the weights are constants: zeros and powers of
-    two need no multiplier, and the others may become additions, so low is 0.
-
-    Args:
-        conv: the convolution.
-        activation_width: bits of one input value.
-    """
-    each = dsps_per_product(conv.weight_type.width, activation_width)
-    high = conv.multipliers * each
-    if conv.reuse_factor == 1:
-        size = np.abs(conv.weights)
-        return Range(0, int(np.count_nonzero(size & (size - 1))) * each, high)
-    widths = (conv.weight_type.width, activation_width)
-    small = max(widths) <= SMALL_OPERAND_BITS or min(widths) <= TINY_OPERAND_BITS
-    return Range(0 if small else conv.multipliers, high, high)
+def _csynth(design: Design, layer: DesignLayer, tool: ToolFacts) -> LayerResources:
+    """What csynth is expected to report for a layer and the FIFOs that it writes."""
+    multiplier = "auto" if layer.conv is None else layer.conv.multiplier
+    found = estimate_layer(facts_of(design, layer, multiplier), tool)
+    fifo = dict.fromkeys(RESOURCES, ZERO)
+    for stream in (design.stream(name) for name in layer.outputs):
+        if stream.sink is not None:
+            one = estimate_fifo(stream.width_bits, stream.depth, tool, stream.storage)
+            fifo = {**fifo, "LUT": fifo["LUT"] + one.LUT, "FF": fifo["FF"] + one.FF}
+            fifo["BRAM18"] += one.BRAM18
+    memory: Purpose = "weights" if layer.conv is not None else "line_buffer"
+    parts: dict[Purpose, dict[str, Range | None]] = {
+        "logic": {"LUT": found.LUT, "FF": found.FF, "DSP": found.DSP},
+        memory: {"BRAM18": found.BRAM18},
+        "fifo": {name: fifo[name] for name in ("LUT", "FF", "BRAM18")},
+    }
+    own = {"LUT": found.LUT, "FF": found.FF, "DSP": found.DSP, "BRAM18": found.BRAM18}
+    totals = {name: own[name] + fifo[name] for name in RESOURCES}
+    return LayerResources(layer.name, totals, parts)
 
 
-def dsps_per_product(a_bits: int, b_bits: int) -> int:
-    """DSP48E1 that one product takes: operands are cut into pieces of 18 and 25 bits, sign included.
+def _after_synthesis(
+    design: Design, row: LayerResources, blocks: Mapping[tuple[MemoryKind, str], Range]
+) -> LayerResources:
+    """What Vivado's synthesis makes of it; block RAM from the shapes of the memories."""
+    written = design.layer(row.name).outputs
+    by_purpose: dict[Purpose, Range] = {}
+    for (kind, name), amount in blocks.items():
+        if name == row.name or name in written:
+            purpose = _PURPOSES[kind]
+            by_purpose[purpose] = by_purpose.get(purpose, ZERO) + amount
+    parts: dict[Purpose, dict[str, Range | None]] = {}
+    for purpose, amounts in (row.parts or {}).items():
+        kept = {
+            name: a if name == "DSP" else _logic(name, a) for name, a in amounts.items() if name != "BRAM18"
+        }
+        parts[purpose] = kept
+    for purpose, amount in by_purpose.items():
+        parts[purpose] = {**parts.get(purpose, {}), "BRAM18": amount}
+    totals = {name: _logic(name, row.totals[name]) for name in LOGIC}
+    totals |= {"DSP": row.totals["DSP"], "BRAM18": sum(by_purpose.values(), ZERO)}
+    return LayerResources(row.name, totals, {p: amounts for p, amounts in parts.items() if amounts})
 
-    A piece that is not the highest has no sign of its own, so it is one bit shorter.
-    """
-    return min(_pieces(a_bits, wide) * _pieces(b_bits, deep) for wide, deep in DSP_OPERANDS)
+
+def _logic(name: str, csynth: Range | None) -> Range | None:
+    return None if csynth is None else after_synthesis(name, csynth)
+
+
+def _blocks(memories: MemoryMap) -> dict[tuple[MemoryKind, str], Range]:
+    return {(memory.kind, memory.name): memory.bram18 for memory in memories.memories}
 
 
 def verdict(totals: Mapping[str, Range | None], budget: Mapping[str, int], clock_mhz: float) -> Verdict:
@@ -138,13 +159,14 @@ def verdict(totals: Mapping[str, Range | None], budget: Mapping[str, int], clock
     over = [name for name, amount in known.items() if amount.low > budget[name]]
     tight = [name for name, amount in known.items() if amount.low <= budget[name] < amount.high]
     reasons = [f"{n}: at least {known[n].low} needed, the part has {budget[n]}" for n in over]
-    reasons += [f"{n}: {known[n].low} to {known[n].high} needed, the part has {budget[n]}" for n in tight]
+    reasons += [
+        f"{n}: {known[n].low} to {known[n].high} needed, {known[n].expected} expected, the part has {budget[n]}"
+        for n in tight
+    ]
     if unknown:
         reasons.append(f"{' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not estimated yet")
+    if not reasons:
+        reasons.append("every resource is within the part's budget, by its upper bound")
     reasons.append(f"timing is not established: the clock of {clock_mhz:g} MHz is assumed")
     fits: Fits = "no" if over else "unsure" if tight or unknown else "yes"
     return Verdict(fits, tuple(reasons))
-
-
-def _pieces(bits: int, operand: int) -> int:
-    return 1 if bits <= operand else -(-(bits - 1) // (operand - 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
 
@@ -98,12 +99,50 @@ def choose_reuse_factors(
     return replace(folding, interval=max(folding.interval, others))
 
 
-def balance(convs: Iterable[ConvShape], dsp_budget: int, overhead: int, interval_floor: int = 0) -> Folding:
+class FoldingSpace:
+    """Every interval that some folding gives, and for each the folding with the fewest multipliers.
+
+    For an interval each layer takes its largest legal factor that keeps it. So the multipliers
+    fall as the interval rises, and only cycles that some legal factor gives can be an interval.
+
+    Args:
+        convs: the convolutions.
+        overhead: c of the tool (``cycles.conv_overhead``), one for all or by layer name.
+        interval_floor: cycles below which nothing is gained (a slower layer of another sort, a target).
+
+    Attributes:
+        intervals: rising; the first is the fastest.
+    """
+
+    def __init__(
+        self, convs: Iterable[ConvShape], overhead: int | Mapping[str, int], interval_floor: int = 0
+    ) -> None:
+        self.convs = tuple(convs)
+        self._choices = [
+            [
+                (conv_cycles(c.input_pixels, c.output_pixels, rf, _of(overhead, c.name)), rf)
+                for rf in legal_reuse_factors(c.n_in, c.n_out)
+            ]
+            for c in self.convs
+        ]
+        lowest = max(interval_floor, *(layer[0][0] for layer in self._choices), 0)
+        slower = {cycles for layer in self._choices for cycles, _ in layer if cycles > lowest}
+        self.intervals: tuple[int, ...] = (lowest, *sorted(slower))
+
+    def at(self, interval: int) -> Folding:
+        """The folding with the fewest multipliers that keeps an interval of at least the first."""
+        chosen = [max(option for option in layer if option[0] <= interval) for layer in self._choices]
+        factors = tuple((c.name, rf) for c, (_, rf) in zip(self.convs, chosen, strict=True))
+        multipliers = sum(-(-c.n_in * c.n_out // rf) for c, (_, rf) in zip(self.convs, chosen, strict=True))
+        return Folding(factors, multipliers, max((cycles for cycles, _ in chosen), default=0), True)
+
+
+def balance(
+    convs: Iterable[ConvShape], dsp_budget: int, overhead: int | Mapping[str, int], interval_floor: int = 0
+) -> Folding:
     """The smallest interval whose multipliers fit the budget, and the fewest multipliers for it.
 
-    Exact: for an interval each layer takes its largest legal factor that keeps it, so the
-    multipliers fall as the interval rises, and only cycles that some legal factor gives can
-    be the smallest. Bisection over these finds it.
+    Exact: bisection over :class:`FoldingSpace`.
 
     Args:
         convs: the convolutions.
@@ -117,44 +156,20 @@ def balance(convs: Iterable[ConvShape], dsp_budget: int, overhead: int, interval
     Raises:
         BadInputError: a negative budget.
     """
-    convs = tuple(convs)
     if dsp_budget < 0:
         raise BadInputError(
             f"a DSP budget must be 0 or more, not {dsp_budget}; give the part's number of DSPs"
         )
-    choices = [
-        [
-            (conv_cycles(c.input_pixels, c.output_pixels, rf, overhead), rf)
-            for rf in legal_reuse_factors(c.n_in, c.n_out)
-        ]
-        for c in convs
-    ]
-    fastest = max((layer[0][0] for layer in choices), default=0)
-    lowest = max(fastest, interval_floor)
-    slower = {cycles for layer in choices for cycles, _ in layer if cycles > lowest}
-    candidates = [lowest, *sorted(slower)]
-
-    def at(interval: int) -> list[tuple[int, int]]:
-        return [max(option for option in layer if option[0] <= interval) for layer in choices]
-
-    def multipliers(options: list[tuple[int, int]]) -> int:
-        return sum(-(-c.n_in * c.n_out // rf) for c, (_, rf) in zip(convs, options, strict=True))
-
-    below, above = 0, len(candidates) - 1
-    while below < above:
-        middle = (below + above) // 2
-        if multipliers(at(candidates[middle])) <= dsp_budget:
-            above = middle
-        else:
-            below = middle + 1
-    chosen = at(candidates[below])
-    needed = multipliers(chosen)
-    return Folding(
-        reuse_factors=tuple((c.name, rf) for c, (_, rf) in zip(convs, chosen, strict=True)),
-        multipliers=needed,
-        interval=max((cycles for cycles, _ in chosen), default=0),
-        within_budget=needed <= dsp_budget,
+    space = FoldingSpace(convs, overhead, interval_floor)
+    first = bisect_left(
+        space.intervals, True, key=lambda interval: space.at(interval).multipliers <= dsp_budget
     )
+    folding = space.at(space.intervals[min(first, len(space.intervals) - 1)])
+    return replace(folding, within_budget=folding.multipliers <= dsp_budget)
+
+
+def _of(overhead: int | Mapping[str, int], name: str) -> int:
+    return overhead if isinstance(overhead, int) else overhead[name]
 
 
 def _divisors(number: int) -> list[int]:

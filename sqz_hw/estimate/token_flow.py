@@ -9,6 +9,7 @@ all read a map row by row, one word an iteration.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -76,6 +77,42 @@ def words_needed(layer: DesignLayer) -> Words:
             f"{made[0]}x{made[1]}, not {layer.out_shape[0]}x{layer.out_shape[1]}; build the design again"
         )
     return needed
+
+
+@dataclass(frozen=True, eq=False)
+class Operations:
+    """What a layer does with one image, one operation after the other.
+
+    Attributes:
+        read: for each operation, the number of the input word that it reads (of each input), or -1.
+        write: for each, the number of the output word that it writes (to each output), or -1.
+    """
+
+    read: Words
+    write: Words
+
+
+def operations(layer: DesignLayer, held: int = 0) -> Operations:
+    """The order in which a layer reads and writes: a word is written with the read that it waits for.
+
+    Args:
+        layer: any layer of a design.
+        held: words of the input that have to follow before a word is written, unless the image
+            ends first: a stalling pipeline (see :data:`HELD_WORDS`) with that many words inside.
+
+    Raises:
+        BadInputError: as :func:`words_needed`.
+    """
+    inputs = layer.in_shape[0] * layer.in_shape[1]
+    after = np.minimum(words_needed(layer) + held, inputs)
+    first = np.concatenate([[True], after[1:] != after[:-1]]) & (after > 0)
+    numbers = np.arange(len(after), dtype=np.int64)
+    alone = numbers[~first]
+    read = np.concatenate([np.arange(inputs, dtype=np.int64), np.full(len(alone), -1, np.int64)])
+    write = np.concatenate([np.full(inputs, -1, np.int64), alone])
+    write[after[first] - 1] = numbers[first]
+    order = np.argsort(np.concatenate([2 * np.arange(1, inputs + 1), 2 * after[alone] + 1]), kind="stable")
+    return Operations(read[order], write[order])
 
 
 def _window(layer: DesignLayer) -> tuple[tuple[int, int], Words]:

@@ -1,7 +1,7 @@
 #ifndef SQZ_MULT_H_
 #define SQZ_MULT_H_
 
-#include "nnet_utils/nnet_mult.h"
+#include "nnet_mult.h"
 
 // Products whose place is decided: DSP slices, or LUTs. Which one a tool chooses by itself
 // depends on its version and on the widths of both operands.
