@@ -10,6 +10,9 @@ from sqz_hw.estimate.fifo import MARGIN
 from sqz_hw.estimate.fifo_search import smallest_depths
 from sqz_hw.estimate.fitting import Fitting, candidate, fit
 
+ROUNDS = 4
+"""Foldings tried until one fits with the FIFOs that it needs."""
+
 
 def decide(
     design: Design,
@@ -21,9 +24,10 @@ def decide(
 ) -> Fitting:
     """The folding that fits a budget, with the smallest FIFOs that keep its interval.
 
-    The search for the folding takes the depths that exclude deadlock, which do not depend on
-    it; the depths that also cost no cycle are found once, for the folding that was chosen. Should
-    they not fit where the others do, the others stay.
+    The search for a folding begins with the depths that exclude deadlock. Those that also cost
+    no cycle are found for the folding that it chose; where these do not fit as surely, the
+    folding is searched for again with them. Should that not end, the depths that exclude
+    deadlock stay: such a design stalls, which the simulation in its report shows.
 
     Args:
         design: a design with any reuse factors and depths.
@@ -36,9 +40,15 @@ def decide(
         BadInputError: an impossible argument or design.
         ToolError: g++, which the simulation of the FIFOs needs, is missing or failed.
     """
-    fitting = fit(design, budget, target_fps=target_fps, tool=tool, fifo_margin=fifo_margin)
-    found = fitting.chosen
-    depths = smallest_depths(found.design, fifo_margin, tool).depths
-    factors = dict(found.decisions.reuse_factors)
-    better = candidate(design, factors, dict(depths), found.interval, budget)
-    return fitting if better.fit > found.fit else replace(fitting, chosen=better)
+    first = fitting = fit(design, budget, target_fps=target_fps, tool=tool, fifo_margin=fifo_margin)
+    for _ in range(ROUNDS):
+        found = fitting.chosen
+        depths = smallest_depths(found.design, fifo_margin, tool).depths
+        factors = dict(found.decisions.reuse_factors)
+        deeper = candidate(design, factors, dict(depths), found.interval, budget)
+        if deeper.fit <= first.chosen.fit:
+            return replace(fitting, chosen=deeper)
+        fitting = fit(
+            design, budget, target_fps=target_fps, tool=tool, fifo_margin=fifo_margin, depths=depths
+        )
+    return first

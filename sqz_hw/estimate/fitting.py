@@ -82,6 +82,7 @@ def fit(
     target_fps: float | None = None,
     tool: str | None = None,
     fifo_margin: int = MARGIN,
+    depths: Mapping[str, int] | None = None,
 ) -> Fitting:
     """The fastest folding that fits a budget, or the smallest that reaches a rate.
 
@@ -95,11 +96,12 @@ def fit(
         target_fps: images a second wanted, or None for as many as fit.
         tool: a key of ``CONV_OVERHEAD``; by default that of the design's backend.
         fifo_margin: words added to each FIFO in which words pile up.
+        depths: words by stream; by default the least that exclude deadlock, and the margin.
 
     Raises:
         BadInputError: an impossible target, tool, margin or design.
     """
-    depths = safe_depths(design, fifo_margin)
+    words = safe_depths(design, fifo_margin) if depths is None else dict(depths)
     tool = tool_for(design, tool)
     overheads = {layer.name: overhead_of(layer, tool) for layer in design.layers}
     others = [layer_cycles(layer, 0) for layer in design.layers if layer.op is not Op.CONV]
@@ -112,7 +114,7 @@ def fit(
         if index not in tried:
             folding = space.at(space.intervals[index])
             tried[index] = candidate(
-                design, dict(folding.reuse_factors), depths, max(floor, folding.interval), budget
+                design, dict(folding.reuse_factors), words, max(floor, folding.interval), budget
             )
         return tried[index]
 

@@ -158,9 +158,10 @@ def verdict(totals: Mapping[str, Range | None], budget: Mapping[str, int], clock
     unknown = [name for name in dict.fromkeys((*RESOURCES, *totals)) if name not in known]
     over = [name for name, amount in known.items() if amount.low > budget[name]]
     tight = [name for name, amount in known.items() if amount.low <= budget[name] < amount.high]
-    reasons = [f"{n}: at least {known[n].low} needed, the part has {budget[n]}" for n in over]
+    reasons = [f"{n}: at least {known[n].low:,} needed, the part has {budget[n]:,}" for n in over]
     reasons += [
-        f"{n}: {known[n].low} to {known[n].high} needed, {known[n].expected} expected, the part has {budget[n]}"
+        f"{n}: {known[n].low:,} to {known[n].high:,} needed, {known[n].expected:,} expected, "
+        f"the part has {budget[n]:,}"
         for n in tight
     ]
     if unknown:

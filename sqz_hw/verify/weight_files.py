@@ -62,7 +62,8 @@ def _fault(path: Path, layer: DesignLayer, codes: Codes, type_: FixedPoint) -> s
         return None
     first = int(wrong[0])
     return (
-        f"{where} has {len(wrong):,} of {len(codes):,} values that are not the design's, first value {first}: "
+        f"{where} has {len(wrong):,} of {len(codes):,} values that are not the design's, "
+        f"first number {first}: "
         f"wanted {wanted[first]:g}, given {found[first]:g}"
     )
 

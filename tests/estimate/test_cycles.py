@@ -1,13 +1,27 @@
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from designs import Net, design_of_architecture, fire_design, with_depths, with_reuse_factors
 from timed_simulation import output_times
 
 from sqz_hw.design import Design
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.cycles import CONV_OVERHEAD, conv_cycles, estimate_cycles, layer_cycles
+from sqz_hw.estimate.cycles import (
+    CONV_OVERHEAD,
+    READS,
+    WRITES,
+    Program,
+    conv_cycles,
+    estimate_cycles,
+    latency_of,
+    layer_cycles,
+    layer_program,
+    overhead_of,
+)
 from sqz_hw.estimate.fifo import safe_depths
+from sqz_hw.estimate.fifo_search import smallest_depths
 from sqz_hw.estimate.reuse import choose_reuse_factors
 from sqz_hw.model.architecture import Architecture, small_stem
 
@@ -32,7 +46,7 @@ def small_network(bypass: str = "none", budget: int = 220) -> Design:
     return with_reuse_factors(design, dict(folding.reuse_factors))
 
 
-def timed(design: Design, depths: dict[str, int], images: int = 4) -> tuple[int, int]:
+def timed(design: Design, depths: Mapping[str, int] | None, images: int = 4) -> tuple[int, int]:
     """Latency of the first image and interval of the last, by simulation."""
     ends = output_times(design, depths, images, VITIS)[design.output.words - 1 :: design.output.words]
     return ends[0], ends[-1] - ends[-2]
@@ -101,15 +115,48 @@ def test_the_latency_of_a_chain_by_hand():
 
 @pytest.mark.parametrize("bypass", ["none", "simple", "complex"])
 def test_a_clocked_simulation_agrees(bypass):
-    """With FIFOs of whole maps the interval is exact to 2 %; with the safe depths stalls may add to it."""
+    """To the cycle where no FIFO is ever full, and the interval with the smallest depths that keep it."""
     design = small_network(bypass)
     estimate = estimate_cycles(design)
-    latency, interval = timed(design, {s.name: max(2, s.words) for s in design.streams})
-    assert estimate.latency == pytest.approx(latency, rel=0.05)
-    assert estimate.interval == pytest.approx(interval, rel=0.02)
-    latency, interval = timed(design, safe_depths(design))
-    assert estimate.latency == pytest.approx(latency, rel=0.05)
-    assert estimate.interval * 0.99 <= interval <= estimate.interval * 1.10
+    assert timed(design, None) == (estimate.latency, estimate.interval)
+    latency, interval = timed(design, smallest_depths(design).depths)
+    assert interval == estimate.interval
+    assert estimate.latency <= latency <= 1.01 * estimate.latency
+    assert timed(design, safe_depths(design, 0))[1] >= estimate.interval
+
+
+def test_a_program_adds_up_to_the_busy_cycles():
+    net = Net(7, 6)
+    x = net.conv(net.pool(net.pad(net.input, 1, 2, 0, 1)), 4, rf=6)
+    net.argmax(net.sum(net.add(x, net.relu(x))))
+    for layer in net.design().layers:
+        overhead = overhead_of(layer, "Vitis HLS 2024.2")
+        assert overhead == (VITIS if layer.conv else 0)
+        program = layer_program(layer, overhead)
+        assert program.cycles.sum() + latency_of(layer) == layer_cycles(layer, overhead)
+        assert np.count_nonzero(program.kinds & READS) == layer.in_shape[0] * layer.in_shape[1]
+        assert np.count_nonzero(program.kinds & WRITES) == layer.out_shape[0] * layer.out_shape[1]
+        assert program.cycles.min() > 0
+
+
+def test_a_program_by_hand():
+    """A padded row: a zero, three pixels, a zero; the row's loops take 6 cycles."""
+    net = Net(1, 3)
+    net.conv(net.pad(net.input, 0, 0, 1, 1, "pad"), 2, rf=3, name="conv")
+    pad, conv = (layer_program(layer, VITIS) for layer in net.design().layers)
+    assert pad.kinds.tolist() == [WRITES, READS + WRITES, READS + WRITES, READS + WRITES, WRITES]
+    assert pad.cycles.tolist() == [7, 1, 1, 1, 1]
+    assert conv.kinds.tolist() == [READS + WRITES] * 5
+    assert conv.cycles.tolist() == [8] * 5
+    host = Program.of_host(writes=2)
+    assert (host.kinds.tolist(), host.cycles.tolist()) == ([WRITES, WRITES], [1, 1])
+
+
+def test_the_overhead_of_a_layer_needs_a_known_tool():
+    (layer,) = [la for la in fire_design().layers if la.conv is not None][:1]
+    assert overhead_of(layer, "Vivado HLS 2019.2") == VIVADO
+    with pytest.raises(BadInputError, match="not for 'Quartus'; name one"):
+        overhead_of(layer, "Quartus")
 
 
 def test_depths_do_not_change_the_estimate():

@@ -5,11 +5,11 @@ import pytest
 from designs import Net
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from token_simulation import KERNELS, READ
+from token_simulation import KERNELS, READ, _stalling
 
 from sqz_hw.design import DesignLayer, Op
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.token_flow import HELD_WORDS, words_needed
+from sqz_hw.estimate.token_flow import HELD_WORDS, operations, words_needed
 
 
 def counted_by_kernel(layer: DesignLayer) -> list[int]:
@@ -96,3 +96,25 @@ def test_needs_never_fall():
     net.pool(net.input, (0, 1, 0, 1))
     for layer in net.design().layers:
         assert (np.diff(words_needed(layer)) >= 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    op=st.sampled_from(["pad", "pool", "relu", "sum", "conv"]),
+    padding=st.tuples(*[st.integers(0, 2)] * 4),
+    held=st.integers(0, 5),
+)
+def test_operations_are_in_the_kernels_order(op, padding, held):
+    """Reads and writes of the kernel's loops, with and without a pipeline that keeps words inside."""
+    net = Net(5, 4)
+    options = {"pad": padding, "conv": (2, 3)}.get(op, ())
+    getattr(net, op)(net.input, *options)
+    layer = only_layer(net)
+    done = operations(layer, held)
+    kinds = []
+    for read, write in zip(done.read.tolist(), done.write.tolist(), strict=True):
+        kinds += [("read", read)] * (read >= 0) + [("write", write)] * (write >= 0)
+    kernel = [kind for kind, _ in _stalling(KERNELS[layer.op](layer), layer, held)]
+    assert [kind for kind, _ in kinds] == kernel
+    assert [n for kind, n in kinds if kind == "read"] == list(range(20))
+    assert [n for kind, n in kinds if kind == "write"] == list(range(layer.out_shape[0] * layer.out_shape[1]))

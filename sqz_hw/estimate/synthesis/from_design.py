@@ -49,13 +49,13 @@ def tool_facts_of(design: Design, name: str | None = None, version: str | None =
     )
 
 
-def facts_of(design: Design, layer: DesignLayer, multiplier: Multiplier = "auto") -> LayerFacts:
+def facts_of(design: Design, layer: DesignLayer, multiplier: Multiplier | None = None) -> LayerFacts:
     """What the model sees of one layer.
 
     Args:
         design: the design that the layer is of.
         layer: the layer.
-        multiplier: what products are made of, where a BIND_OP pragma says so.
+        multiplier: what products are made of; by default what the design says.
     """
     source = design.stream(layer.inputs[0])
     kind = KINDS[layer.op]
@@ -85,7 +85,7 @@ def facts_of(design: Design, layer: DesignLayer, multiplier: Multiplier = "auto"
         top_weight_bits=top_weight_bits(conv) if conv else None,
         weights_are_zero=conv is not None and conv.nonzeros == 0,
         reuse_factor=conv.reuse_factor if conv else 1,
-        multiplier=multiplier,
+        multiplier=multiplier or (conv.multiplier if conv else "auto"),
         streams=max(1, streams.get(layer.op, 1)),
     )
 
@@ -99,5 +99,6 @@ def top_weight_bits(conv: ConvParameters) -> int:
     flat = np.transpose(conv.weights, (3, 0, 1, 2)).ravel()
     slice_ = flat[conv.reuse_factor * (conv.multipliers - 1) :]
     sign = 1 if conv.weight_type.signed else 0
-    low, high = int(slice_.min()), int(slice_.max())
-    return max(1, max(high.bit_length(), (~low).bit_length() if low < 0 else 0) + sign)
+    low, high = min(0, int(slice_.min())), max(0, int(slice_.max()))
+    digits = max(high.bit_length(), (-1 - low).bit_length() if low else 0)
+    return max(1, digits + sign)
