@@ -41,7 +41,8 @@ def require_fit(
         fps = settings.clock_mhz * 1e6 / fitting.chosen.interval
         raise DoesNotFitError(
             f"{name} must give {settings.target_fps:g} images/s, and its fastest legal folding gives "
-            f"{fps:,.0f} at {settings.clock_mhz:g} MHz; ask for fewer, raise --clock-mhz, or take a smaller model; "
+            f"{fps:,.0f} at {settings.clock_mhz:g} MHz; "
+            "ask for fewer, raise --clock-mhz, or take a smaller model; "
             f"the project is in {where}"
         )
     if verdict.fits == "no" or (verdict.fits == "unsure" and settings.strict):

@@ -1,6 +1,6 @@
 """Clock cycles by first principles: each layer, the interval between images, one image's latency.
 
-A first version, to be replaced by a calibrated one. What it rests on:
+What it rests on (csynth's worst cases, tool by tool, are in ``synthesis.cycles``):
 
 * Resource convolutions are not pipelined over pixels: a pixel that completes a window takes
   RF + c cycles, any other pixel c cycles. c is 5 for Vitis HLS 2024.2 and 11 for Vivado HLS

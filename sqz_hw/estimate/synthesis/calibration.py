@@ -60,7 +60,7 @@ PRIORS: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(
 """Weights by structure alone (registers a bit, LUTs a bit), for groups without layers to fit on."""
 PRIOR_FACTOR = 3.0
 """Low and high of an estimate by structure alone: a third and three times of it."""
-ANALOGY_FACTOR = 1.5
+ANALOGY_FACTOR = 2.5
 """How much wider (low and high, each) an interval is for kinds that no report holds."""
 WIDER = 0.25
 """With few repositories the tails are not seen: errors are widened by 1 + this / repositories.

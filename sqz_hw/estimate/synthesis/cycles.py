@@ -18,7 +18,7 @@ from sqz_hw.estimate.synthesis.facts import Kind, LayerFacts, ToolFacts
 BASE = 3
 """States of a pixel whose product and sum fit one stage (Vivado HLS 2019.2.1, UltraScale+, 5 ns)."""
 VITIS_BASE = 5
-"""The same in Vitis HLS 2024.2, adder included."""
+"""The same in Vitis HLS 2024.2, adders included: said to be 5 throughout, by reports not seen here."""
 OLD_ENCODED = 1
 """One more in Vivado HLS 2018.2."""
 SEVEN_SERIES = 3
@@ -42,13 +42,13 @@ def conv_overheads(layer: LayerFacts, tool: ToolFacts) -> tuple[int, int]:
     product = 0
     if each > 1 and 2 * PRODUCT_NS[tool.dsp] > tool.usable_ns:
         product = MULTI_DSP_STAGES
-    elif each == 1 and PRODUCT_NS[tool.dsp] > tool.usable_ns:
+    elif each == 1 and PRODUCT_NS[tool.dsp] > tool.usable_ns and not tool.is_vitis:
         product = SINGLE_DSP_STAGES
+    if tool.is_vitis:
+        return VITIS_BASE + product, 3
     per_stage = max(1, int(tool.usable_ns / ADDER_NS[tool.dsp]))
     levels = math.ceil(math.log2(layer.sums + 1))
     tree = max(0, -(-levels // per_stage) - 1)
-    if tool.is_vitis:
-        return VITIS_BASE + product + tree, 3
     wide = old and layer.in_bits > 18
     c = BASE + product + tree + (SEVEN_SERIES if old else 0) + (SEVEN_SERIES_WIDE if wide else 0)
     if layer.sums > 2 or layer.reuse_factor > layer.n_in:

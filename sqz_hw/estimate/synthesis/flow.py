@@ -2,7 +2,8 @@
 
 A layer begins a word when it has arrived and the word before is done. csynth charges a
 Resource convolution's full cycles for every input pixel; here only a pixel that completes a
-window takes RF + c, the others c0.
+window takes RF + c, the others c0. (Vivado HLS 2018.2: one cycle more for each word written,
+exactly so in the two designs that there are.)
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def _steps(layer: LayerFacts, tool: ToolFacts) -> tuple[Words, Words]:
     if layer.kind is Kind.CONV and layer.strategy == "resource":
         overhead, other = conv_overheads(layer, tool)
         steps[:] = other
-        steps[needed - 1] = layer.reuse_factor + overhead
+        writing = 1 if not tool.is_vitis and tool.year < 2019 else 0
+        steps[needed - 1] = layer.reuse_factor + overhead + writing
         return needed, steps
     spare = worst_cycles(layer, tool) - layer.in_words
     if layer.kind in (Kind.DENSE, Kind.SOFTMAX, Kind.ARGMAX):

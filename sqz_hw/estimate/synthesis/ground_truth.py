@@ -23,6 +23,7 @@ from sqz_hw.estimate.synthesis.measured import MeasuredDesign, MeasuredFifo, Mea
 from sqz_hw.estimate.synthesis.report_layer import Surroundings, figures_at, read_layer, some_at
 
 _LINE_BUFFER = re.compile(r"line.?buffer", re.IGNORECASE)
+_BUSY = re.compile("conv|dense|: $", re.IGNORECASE)
 
 
 def read(path: Path) -> tuple[tuple[MeasuredDesign, ...], tuple[Skipped, ...]]:
@@ -91,6 +92,7 @@ def _design(item: object, name: str) -> tuple[MeasuredDesign, list[Skipped]]:
     layers: list[MeasuredLayer] = []
     skipped: list[Skipped] = []
     lanes: int | None = None
+    lost = False
     for index, row in enumerate(rows):
         label = f"{index}: {text_of(row.get('kind')) if isinstance(row, dict) else '?'}"
         try:
@@ -98,6 +100,7 @@ def _design(item: object, name: str) -> tuple[MeasuredDesign, list[Skipped]]:
         except BadInputError as error:
             skipped.append(Skipped(name, str(error), label))
             lanes = None
+            lost |= _BUSY.search(label) is not None or not isinstance(row, dict)
             continue
         lanes = layer.facts.out_lanes
         layers.append(layer)
@@ -117,6 +120,7 @@ def _design(item: object, name: str) -> tuple[MeasuredDesign, list[Skipped]]:
         strategy=strategy,
         layers=tuple(layers),
         whole=bool(rows) and len(layers) == len(rows),
+        busy_known=bool(layers) and not lost,
         fifos=tuple(fifo for row in list_at(item, "fifos") if (fifo := _fifo(row)) is not None),
         interval=count_at(top, "interval_max"),
         totals=figures_at(object_at(top, "csynth")),
@@ -136,7 +140,9 @@ def _tool(item: Mapping[str, Any]) -> ToolFacts:
         raise BadInputError("the design names no part")
     given = text_of(item.get("tool"))
     name = next((tool for tool in ("Vitis HLS", "Vivado HLS") if tool[:5].lower() in given.lower()), given)
-    return ToolFacts(name, text_of(item.get("tool_version")), float(clock), dsp_family(part))
+    version = item.get("tool_version")
+    written = str(version) if isinstance(version, float) else text_of(version)
+    return ToolFacts(name, written, float(clock), dsp_family(part))
 
 
 def _strategy(item: Mapping[str, Any], rows: Sequence[object]) -> str:

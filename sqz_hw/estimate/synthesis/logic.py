@@ -116,15 +116,21 @@ def ff_terms(layer: LayerFacts, tool: ToolFacts) -> Terms:
         return {"row_bits": layer.in_width * lanes * bits, "one": 1}
     if group in ("softmax", "sigmoid", "batchnorm", "global_pooling", "hard_tanh"):
         return {"lane_bits": lanes * bits, "one": 1}
-    registers = _work(layer) * (lanes + 1) * bits * _register_stages(bits, tool)  # the word and one value
+    held = layer.streams * _register_stages(bits, tool) + _words_held(layer)
+    registers = (lanes + 1) * bits * held  # the word and one value
     return {"registers": registers, "digits": _digits(layer.in_words), "one": 1}
 
 
-def _work(layer: LayerFacts) -> int:
-    """Compare-and-select steps a value, a ReLU's being one."""
+def _work(layer: LayerFacts) -> float:
+    """Compare-and-select steps a value, a ReLU's being one. Judged from the kernels, no report has them."""
     if layer.kind is Kind.OVERLAPPING_POOL:
         return 4  # two along the row, one down the columns, one word of column maxima
-    return layer.streams if layer.kind in (Kind.ADD, Kind.CLONE) else 1
+    return 0.5 if layer.kind in (Kind.CONCAT, Kind.CLONE) else 1  # those two only route
+
+
+def _words_held(layer: LayerFacts) -> int:
+    """Words that a kernel keeps in registers by itself: of sqz_pooling_stream.h two pixels and a maximum."""
+    return 3 if layer.kind is Kind.OVERLAPPING_POOL else 0
 
 
 def _register_stages(bits: int, tool: ToolFacts) -> int:

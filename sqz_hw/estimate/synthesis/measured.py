@@ -67,6 +67,7 @@ class MeasuredDesign:
         strategy: ``resource`` or ``latency``.
         layers: those that could be used, in dataflow order.
         whole: every layer of the file could be used.
+        busy_known: every convolution and dense layer could be used; the busiest layer is one of them.
         fifos: those that are stated.
         interval: csynth's worst case between two images, None where it is not stated.
         totals: csynth's LUT, FF, DSP and BRAM18 of the core.
@@ -83,6 +84,7 @@ class MeasuredDesign:
     strategy: str
     layers: tuple[MeasuredLayer, ...]
     whole: bool
+    busy_known: bool
     fifos: tuple[MeasuredFifo, ...]
     interval: int | None
     totals: Mapping[str, int]

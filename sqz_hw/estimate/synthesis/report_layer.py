@@ -29,6 +29,10 @@ _KINDS = MappingProxyType(
         "merge": Kind.ADD,
         "concatenate": Kind.CONCAT,
         "clone_stream": Kind.CLONE,
+        "global_pooling1d": Kind.GLOBAL_POOL,
+        "global_pooling2d": Kind.GLOBAL_POOL,
+        "upsampling2d": Kind.RESIZE,
+        "normalize": Kind.BATCHNORM,
         **{kind.value: kind for kind in Kind if kind is not Kind.OVERLAPPING_POOL},
     }
 )

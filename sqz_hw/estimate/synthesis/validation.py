@@ -106,7 +106,7 @@ def check_designs(
             (estimate_fifo(fifo.width_bits, fifo.depth, design.tool), fifo.count) for fifo in design.fifos
         )
         interval = None
-        if design.whole and design.interval:
+        if design.busy_known and design.interval:
             busiest = max(check.predicted.cycles_worst for check in layers)
             interval = Comparison("interval", design.interval, busiest + 1)
         cosim: tuple[Comparison, ...] = ()
