@@ -58,7 +58,11 @@ def test_the_report_is_of_the_promised_schema_and_true(project):
     assert report["verification"]["bit_exact"] is True
     assert "accuracy" not in report["verification"]
     assert report["part"]["budget"]["BRAM36"] == resolve("xc7z020").bram36
-    assert report["verdict"]["fits"] == "unsure"
+    assert report["verdict"]["fits"] == "yes"
+    assert [column["predicts"] for column in report["resources"]] == ["csynth", "vivado"]
+    for name in ("LUT", "FF", "DSP", "BRAM18"):
+        amount = report["resources"][1]["totals"][name]
+        assert 0 <= amount["low"] <= amount["expected"] <= amount["high"] <= report["part"]["budget"][name]
     bits = sum(v.size * (6 if k.endswith("kernel") else 12) for k, v in model.weights.items())
     assert report["memory"]["weights_bits"] == bits
     assert report["model"]["dense_bytes"] == -(-bits // 8)
@@ -84,7 +88,7 @@ def test_steps_and_images_are_told(settings):
         settings,
         Watch(lambda n, total, title: steps.append((n, total)), lambda done, total: images.append(done)),
     )
-    assert steps == [(n, len(flow.STEPS)) for n in range(1, len(flow.STEPS) + 1)]
+    assert steps == [(n, 5) for n in range(1, 6)]  # the vendor's synthesis is run only if it is asked for
     assert images == list(range(1, 11))
 
 
@@ -158,22 +162,48 @@ def test_outputs_that_differ_keep_both_projects(settings, monkeypatch, tiny_mode
     assert read(kept / "report" / "report.json")["verification"]["bit_exact"] is False
 
 
-def test_strict_refuses_what_is_not_shown_to_fit(settings):
+def on_a_part(monkeypatch, **changes):
+    """The xc7z020 with other amounts."""
+    monkeypatch.setattr(flow, "resolve", lambda text: replace(resolve("xc7z020"), **changes))
+
+
+def test_strict_refuses_what_is_not_shown_to_fit(settings, monkeypatch):
+    on_a_part(monkeypatch, lut=7_000)
+    assert build(settings).report.verdict.fits == "unsure"
     with pytest.raises(
-        DoesNotFitError, match=r"tiny is not shown to fit \(--strict\) on xc7z020: .*LUT and FF"
+        DoesNotFitError,
+        match=r"tiny is not shown to fit \(--strict\) on xc7z020: LUT: .* expected, the part has 7,000; .*; "
+        r"a larger part: .*; pruning does not help: these kernels ignore zeros; the project is in ",
     ):
         build(settings.model_copy(update={"strict": True}))
 
 
 def test_what_does_not_fit_is_written_all_the_same(settings, monkeypatch):
-    small = replace(resolve("xc7z020"), bram36=0, dsp=0)
-    monkeypatch.setattr(flow, "resolve", lambda text: small)
-    monkeypatch.setattr("sqz_hw.estimate.resources.SMALL_OPERAND_BITS", 0)
+    on_a_part(monkeypatch, lut=100)
     with pytest.raises(
-        DoesNotFitError, match=r"tiny does not fit on xc7z020: DSP: at least \d+ needed, the part has 0"
+        DoesNotFitError,
+        match=r"tiny does not fit on xc7z020: LUT: at least [\d,]+ needed, the part has 100; .*short by [\d,]+; .*",
     ):
         build(settings)
     assert read(settings.output / "report" / "report.json")["verdict"]["fits"] == "no"
+
+
+def test_a_target_takes_the_smallest_folding_that_reaches_it(settings):
+    fastest = build(settings).report
+    modest = build(settings.model_copy(update={"target_fps": 2000.0})).report
+    assert 2000 <= modest.latency[0].fps < fastest.latency[0].fps
+    few, many = (r.resources[1].totals["DSP"].expected for r in (modest, fastest))
+    assert few < many
+
+
+def test_a_target_that_no_folding_reaches_is_refused_and_the_project_written(settings):
+    with pytest.raises(
+        DoesNotFitError,
+        match=r"tiny must give 1e\+06 images/s, and its fastest legal folding gives [\d,]+ at 100 MHz; ask for "
+        r"fewer, raise --clock-mhz, or take a smaller model; the project is in ",
+    ):
+        build(settings.model_copy(update={"target_fps": 1e6}))
+    assert (settings.output / "report" / "report.json").is_file()
 
 
 def test_an_unchanged_project_is_not_compiled_again(settings):
