@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: build test test-slow lint types format venv clean
+.PHONY: build test test-slow fuzz lint types format venv clean
 
 build: $(STAMP)
 	$(BIN)/python scripts/build_hls.py --part $(PART)
@@ -18,6 +18,12 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not network"
+
+# A million damaged files through the readers of foreign weights, 100,000 through HDF5 (half an hour).
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]"
+	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_readers --inputs 1000000
+	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_hdf5 --inputs 100000
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

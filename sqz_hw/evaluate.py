@@ -93,7 +93,7 @@ def _float(path: Path, scratch: Path) -> Engine:
         model = modelfile.load(companion)
     network = float_network(model.architecture, batch_norm=False)
     set_weights(network, model.weights)
-    return lambda images: network_scores(network, images)
+    return lambda images: network_scores(network, images, model.input_mean)
 
 
 def _qkeras(path: Path, scratch: Path) -> Engine:

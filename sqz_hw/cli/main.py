@@ -19,8 +19,13 @@ from sqz_hw.errors import SqzError
 
 VERBS = {
     "build": "sqz_hw.cli.build",
+    "compress": "sqz_hw.cli.compress",
     "evaluate": "sqz_hw.cli.evaluate",
+    "fit": "sqz_hw.cli.fit",
+    "import": "sqz_hw.cli.import_weights",
+    "quantize": "sqz_hw.cli.quantize",
     "train": "sqz_hw.cli.train",
+    "validate": "sqz_hw.cli.validate",
     "verify": "sqz_hw.cli.verify",
 }
 

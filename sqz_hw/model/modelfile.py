@@ -23,6 +23,7 @@ from safetensors.numpy import save as save_tensors
 
 from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.model.architecture import Architecture
+from sqz_hw.model.preprocessing import Preprocessing, Three
 from sqz_hw.model.quantisation import INPUT_TYPE, Quantisation
 
 FORMAT = "sqz_hw-model/1"
@@ -30,6 +31,7 @@ METADATA_KEY = "sqz_hw"
 MAX_BYTES = 1 << 30
 MAX_NAME_BYTES = 100
 PREPROCESSING = {"channels": "RGB", "scale": "x/256"}
+NO_MEAN: Three = (0.0, 0.0, 0.0)
 Kind = Literal["float", "quantised"]
 Array = npt.NDArray[Any]
 
@@ -45,6 +47,8 @@ class Model:
             model: exactly on the grid of its types).
         quantisation: types of everything, or None for a float model.
         record: how it was made: data, command, seeds, accuracy, seconds.
+        input_mean: what is to be subtracted from the pixels (R, G, B, 0 to 255) before they are
+            divided by 256: 0 but for a float model whose padded conv1 could not take the mean in.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Model:
     weights: Mapping[str, npt.NDArray[np.float32]]
     quantisation: Quantisation | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    input_mean: Three = NO_MEAN
 
     @property
     def kind(self) -> Kind:
@@ -74,6 +79,13 @@ class Model:
             raise ModelFileError(f"model {self.name}: {extra} tensors belong to no layer of the architecture")
         if self.quantisation is not None:
             self._check_types(self.quantisation)
+            self._check_codebooks(self.quantisation)
+            if any(self.input_mean):
+                raise ModelFileError(
+                    f"model {self.name}: hardware takes pixels as they are, and this network wants "
+                    f"{', '.join(f'{m:g}' for m in self.input_mean)} subtracted; its conv1 has padding, so "
+                    "that the mean cannot go into its biases: train it without"
+                )
 
     def _check_types(self, quantisation: Quantisation) -> None:
         if quantisation.input != INPUT_TYPE:
@@ -100,6 +112,19 @@ class Model:
                     raise ModelFileError(
                         f"model {self.name}: the {what} type of {name} must be {sign}, 2 to 32 bits, not {to}"
                     )
+
+    def _check_codebooks(self, quantisation: Quantisation) -> None:
+        for name, codebook in quantisation.codebooks.items():
+            if name not in quantisation.weights:
+                raise ModelFileError(
+                    f"model {self.name}: codebook {name} belongs to no layer of the architecture"
+                )
+            strange = np.setdiff1d(self.codes(f"{name}/kernel"), codebook)
+            if len(strange):
+                raise ModelFileError(
+                    f"model {self.name}: the kernel of {name} must hold codes of its codebook only, "
+                    f"and holds {strange[0]}"
+                )
 
     def codes(self, key: str) -> npt.NDArray[np.int64]:
         """Integer codes of one tensor of a quantised model (`<layer>/kernel` or `<layer>/bias`).
@@ -154,7 +179,7 @@ def save(model: Model, path: Path) -> None:
         "name": model.name,
         "architecture": model.architecture.to_dict(),
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
-        "preprocessing": PREPROCESSING,
+        "preprocessing": _preprocessing(model),
         "record": dict(model.record),
     }
     data = save_tensors(tensors, {METADATA_KEY: json.dumps(meta, sort_keys=True)})
@@ -211,7 +236,8 @@ def load(path: Path) -> Model:
 def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
     name = meta["name"]
     check_name(name)
-    if meta["preprocessing"] != PREPROCESSING:
+    mean = _stated_mean(meta)
+    if mean is None:
         raise ModelFileError(
             f"model {name}: the preprocessing must be {PREPROCESSING}, which hardware does, "
             f"not {meta['preprocessing']!r}"
@@ -225,7 +251,7 @@ def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
                 raise ModelFileError(f"model {name}: {key} must be float32, not {tensor.dtype}")
             if not np.isfinite(tensor).all():
                 raise ModelFileError(f"model {name}: {key} must be finite, and has NaN or infinity")
-        return Model(name, architecture, tensors, None, dict(meta["record"]))
+        return Model(name, architecture, tensors, None, dict(meta["record"]), mean)
     quantisation = Quantisation.from_dict(meta["quantisation"])
     values: dict[str, npt.NDArray[np.float32]] = {}
     for key, codes in tensors.items():
@@ -243,6 +269,25 @@ def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:
         if not np.array_equal(values[key], exact):
             raise ModelFileError(f"model {name}: {key} has codes of {to} that float32 cannot hold")
     return Model(name, architecture, values, quantisation, dict(meta["record"]))
+
+
+def _preprocessing(model: Model) -> dict[str, Any]:
+    return {**PREPROCESSING, "mean": list(model.input_mean)} if any(model.input_mean) else PREPROCESSING
+
+
+def _stated_mean(meta: Mapping[str, Any]) -> Three | None:
+    """The mean to subtract from pixels, or None for a preprocessing that is not to be had."""
+    stated = meta["preprocessing"]
+    if stated == PREPROCESSING:
+        return NO_MEAN
+    if meta["kind"] != "float" or not isinstance(stated, dict):
+        return None
+    mean = stated.get("mean")
+    numbers = isinstance(mean, list) and [type(m) in (int, float) for m in mean] == [True] * 3
+    if not isinstance(mean, list) or not numbers or {**PREPROCESSING, "mean": mean} != stated:
+        return None
+    red, green, blue = Preprocessing(mean=(mean[0], mean[1], mean[2])).mean
+    return (float(red), float(green), float(blue))
 
 
 def _narrowest(codes: npt.NDArray[np.int64]) -> type[np.signedinteger[Any]]:

@@ -6,9 +6,10 @@ Scales are powers of two, one for each tensor: `quantized_bits(w, i, alpha=1)` a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,20 @@ class Quantisation:
         biases: type of each convolution's bias.
         activations: type of each ReLU's output (unsigned, saturating).
         input: type of the pixels.
+        codebooks: the different integer codes of each kernel whose weights are shared, rising.
     """
 
     weights: Mapping[str, FixedPoint]
     biases: Mapping[str, FixedPoint]
     activations: Mapping[str, FixedPoint]
     input: FixedPoint = INPUT_TYPE
+    codebooks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def code_bits(self) -> int | None:
+        """Bits of an index into the largest codebook, or None where no weights are shared."""
+        sizes = [len(codebook) for codebook in self.codebooks.values()]
+        return max(1, (max(sizes) - 1).bit_length()) if sizes else None
 
     def of(self, key: str) -> FixedPoint:
         """The type of a weight tensor by its key, `<layer>/kernel` or `<layer>/bias`."""
@@ -49,12 +58,15 @@ class Quantisation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON metadata."""
-        return {
+        plain: dict[str, Any] = {
             "weights": {name: t.to_dict() for name, t in self.weights.items()},
             "biases": {name: t.to_dict() for name, t in self.biases.items()},
             "activations": {name: t.to_dict() for name, t in self.activations.items()},
             "input": self.input.to_dict(),
         }
+        if self.codebooks:
+            plain["codebooks"] = {name: list(codes) for name, codes in self.codebooks.items()}
+        return plain
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Quantisation:
@@ -68,11 +80,23 @@ class Quantisation:
                 key: {str(name): FixedPoint.from_dict(t) for name, t in plain[key].items()}
                 for key in ("weights", "biases", "activations")
             }
-            return cls(input=FixedPoint.from_dict(plain["input"]), **groups)
+            codebooks = {
+                str(name): _codebook(name, codes) for name, codes in plain.get("codebooks", {}).items()
+            }
+            return cls(input=FixedPoint.from_dict(plain["input"]), codebooks=codebooks, **groups)
         except (KeyError, AttributeError, TypeError) as error:
             raise BadInputError(
                 f"quantisation must hold weights, biases, activations and input, each a type: {error}"
             ) from error
+
+
+def _codebook(layer: str, codes: Any) -> tuple[int, ...]:
+    whole = isinstance(codes, list) and codes and all(type(c) is int for c in codes)
+    if not whole or any(a >= b for a, b in itertools.pairwise(codes)):
+        raise BadInputError(
+            f"the codebook of {layer} must be a rising list of whole numbers, not {codes!r:.80}"
+        )
+    return tuple(codes)
 
 
 def best_weight_type(values: npt.NDArray[np.floating[Any]], bits: int) -> FixedPoint:
