@@ -166,16 +166,22 @@ def _layer_from_plain(plain: dict[str, Any]) -> DesignLayer:
     )
 
 
+_WIDTHS = {"int8_base64": "<i1", "int16_base64": "<i2", "int32_base64": "<i4"}
+"""How codes may be written, the narrowest first."""
+
+
 def _codes_to_plain(codes: Codes) -> dict[str, Any]:
-    narrow = codes.astype("<i4")
-    if not np.array_equal(narrow, codes):
-        raise BadInputError("weight codes must fit in 32 bits")
-    return {"shape": list(codes.shape), "int32_base64": base64.b64encode(narrow.tobytes()).decode("ascii")}
+    for name, dtype in _WIDTHS.items():
+        narrow = codes.astype(dtype)
+        if np.array_equal(narrow, codes):
+            return {"shape": list(codes.shape), name: base64.b64encode(narrow.tobytes()).decode("ascii")}
+    raise BadInputError("weight codes must fit in 32 bits")
 
 
 def _codes_from_plain(plain: dict[str, Any], axes: int) -> Codes:
     shape = tuple(_whole(side) for side in plain["shape"])
     if len(shape) != axes:
         raise ValueError(f"{shape} must have {axes} axes")
-    raw = np.frombuffer(base64.b64decode(plain["int32_base64"], validate=True), "<i4")
+    name = next((name for name in _WIDTHS if name in plain), "int8_base64")
+    raw = np.frombuffer(base64.b64decode(plain[name], validate=True), _WIDTHS[name])
     return raw.astype(np.int64).reshape(shape)

@@ -169,7 +169,7 @@ def test_every_field_is_needed():
         less = {key: value for key, value in holder.items() if key != at[-1]}
         if not refused(with_value(PLAIN, at[:-1], less)):
             taken.add(at[-1])
-    assert taken == {"rounding", "saturation"}  # left out, they are TRN and WRAP
+    assert taken == {"rounding", "saturation", "storage", "multiplier"}  # left out, they are TRN and WRAP
 
 
 LEGAL = {

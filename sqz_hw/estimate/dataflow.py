@@ -43,7 +43,8 @@ class LayerTiming:
 
     Attributes:
         name: the design's layer.
-        first, last: of the first image, when its first word is read and when its last one has arrived.
+        first, last: of the first image, when its first word is read (padding that comes before any
+            pixel does not count) and when its last one has arrived.
         busy: with the last image.
         starved: waiting for a word, in the last image.
         blocked: waiting for room in a FIFO, in the last image.
@@ -186,15 +187,18 @@ def simulation_of(design: Design, depths: Array, run: Run) -> Simulation:
     if run.images < len(run.ended):
         return Simulation(0, 0, "", (), (), _circle(design, run))
     place = {stream.name: i for i, stream in enumerate(design.streams)}
-    layers = []
+    layers: list[LayerTiming] = []
+    seen = {design.input.name: 0}
     busy = np.diff(run.ended, axis=0)[-1] - run.starved[-1] - run.blocked[-1]
     for i, layer in enumerate(design.layers):
         read, written = place[layer.inputs[0]], place[layer.outputs[0]]
         words = design.streams[written].words
+        first = max(int(run.read[read][0]), *(seen[name] for name in layer.inputs))
+        seen.update(dict.fromkeys(layer.outputs, first))
         layers.append(
             LayerTiming(
                 layer.name,
-                int(run.read[read][0]),
+                first,
                 int(run.arrived[written][words - 1]),
                 int(busy[i]),
                 int(run.starved[-1][i]),

@@ -106,8 +106,11 @@ def test_it_is_the_slow_simulation_to_the_cycle(design, data):
     assert not timing.deadlock
     ends = seen.arrived[design.output.name][design.output.words - 1 :: design.output.words]
     assert (timing.latency, timing.interval) == (ends[0], ends[-1] - ends[-2])
+    begun = {design.input.name: 0}
     for layer, t in zip(design.layers, timing.layers, strict=True):
-        assert t.first == seen.read[layer.inputs[0]][0]
+        padding_or_data = seen.read[layer.inputs[0]][0]
+        assert t.first == max(padding_or_data, *(begun[name] for name in layer.inputs))
+        begun.update(dict.fromkeys(layer.outputs, t.first))
         assert t.last == seen.arrived[layer.outputs[0]][design.stream(layer.outputs[0]).words - 1]
         assert t.busy == layer_cycles(layer, VITIS)
         *_, before, last = seen.ended[layer.name]

@@ -121,7 +121,7 @@ HEADINGS = (
     "Resources csynth, by Vitis HLS 2023.2",
     "Resources vivado, by Vivado 2023.2",
     "Estimate and measurement",
-    "Notes on the measurements",
+    "Notes",
     "Speed",
     "What limits the speed estimate",
     "Pipeline: the first image, layer by layer estimate",
