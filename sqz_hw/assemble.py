@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sqz_hw.assemble_hardware import (
     budget_section,
+    every_part_section,
     fifo_section,
     layer_cycles,
     network_section,
@@ -107,6 +108,7 @@ def assemble(
         fifos=fifo_section(design, memories, simulation.streams),
         zeros=zeros_section(model, design, described.nonzeros, simulation.interval),
         budgets=budget_section(design, memories),
+        every_part=every_part_section(design),
         notes=tuple(notes) or None,
     )
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqz_hw.design import Design, DesignLayer
 from sqz_hw.estimate.budget import memory_budget
+from sqz_hw.estimate.every_part import ATTEMPTS, verdicts
 from sqz_hw.estimate.memory import MemoryKind, MemoryMap
 from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.modelfile import Model
@@ -17,6 +18,7 @@ from sqz_hw.report.sections import (
     BudgetSection,
     FifoSection,
     NetworkLayer,
+    PartVerdicts,
     StoredIn,
     StreamRow,
     ZerosCase,
@@ -189,3 +191,8 @@ def budget_section(design: Design, memories: MemoryMap) -> BudgetSection:
     """Which parts of the table hold the model at 4, 6 and 8 bits, with AlexNet beside it."""
     budget = memory_budget(design, memories)
     return BudgetSection("estimate", budget.needs, budget.parts, (ALEXNET,))
+
+
+def every_part_section(design: Design) -> PartVerdicts:
+    """Whether some folding of the model fits each part of the table, and what is short."""
+    return PartVerdicts("estimate", ATTEMPTS, design.clock_mhz, verdicts(design))

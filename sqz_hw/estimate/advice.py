@@ -86,7 +86,7 @@ def _outcome(fits: int, short: Mapping[str, object]) -> str:
         return "fits, even at its upper bounds"
     if fits == LIKELY:
         return "is expected to fit"
-    return f"is still short of {' and '.join(short)}" if short else "is not expected to fit"
+    return f"is still short of {' and '.join(short)}"
 
 
 def _only(budget: Mapping[str, int]) -> dict[str, int]:

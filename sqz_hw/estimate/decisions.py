@@ -51,4 +51,6 @@ def decide(
         fitting = fit(
             design, budget, target_fps=target_fps, tool=tool, fifo_margin=fifo_margin, depths=depths
         )
+        if dict(fitting.chosen.decisions.reuse_factors) == factors:
+            break  # the same folding again would need the same FIFOs
     return first

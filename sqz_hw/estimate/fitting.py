@@ -1,15 +1,16 @@
 """Fitting a design into a part: reuse factors, multipliers and FIFO storage under the whole budget.
 
 The pipeline is as fast as its slowest layer, so a folding is an interval, with each layer
-folded as far as that interval allows (``reuse.FoldingSpace``). Resources fall as the interval
-rises, hence a bisection for the fastest folding that fits.
+folded as far as that interval allows (``reuse.FoldingSpace``). There are some dozens to some
+hundreds of intervals and all are tried, the fastest first: resources need not fall as the interval
+rises, because deep folding moves weights from LUTs to block RAM. (Where block RAM alone is short,
+folding one layer less deeply than the interval allows could save some; that is not tried.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from sqz_hw.decisions import Decisions, with_decisions
 from sqz_hw.design import Design, Op
@@ -18,7 +19,7 @@ from sqz_hw.estimate.cycles import layer_cycles, overhead_of, tool_for
 from sqz_hw.estimate.fifo import MARGIN, safe_depths
 from sqz_hw.estimate.placement import choose_fifo_storage, choose_multipliers
 from sqz_hw.estimate.ranges import Range
-from sqz_hw.estimate.resources import ResourceEstimate, estimate_resources
+from sqz_hw.estimate.resources import RESOURCES, ResourceEstimate, estimate_resources
 from sqz_hw.estimate.reuse import FoldingSpace, conv_shapes
 
 BRAM_PRICES = (1.0, 4.0, 0.25)
@@ -83,12 +84,14 @@ def fit(
     tool: str | None = None,
     fifo_margin: int = MARGIN,
     depths: Mapping[str, int] | None = None,
+    attempts: int | None = None,
 ) -> Fitting:
     """The fastest folding that fits a budget, or the smallest that reaches a rate.
 
     A candidate fits better the surer it is: all high bounds within the budget before all
     expected amounts, before all low bounds. Among equally sure ones the fastest wins; with
-    a target none is faster than it needs to be.
+    a target none is faster than it needs to be, and where the target is out of reach the
+    fastest is chosen. Where none fits, the smallest is.
 
     Args:
         design: with any decisions; its shapes, types and weights matter.
@@ -97,9 +100,11 @@ def fit(
         tool: a key of ``CONV_OVERHEAD``; by default that of the design's backend.
         fifo_margin: words added to each FIFO in which words pile up.
         depths: words by stream; by default the least that exclude deadlock, and the margin.
+        attempts: intervals to try at most, evenly spread, the fastest and the slowest among them;
+            None for all.
 
     Raises:
-        BadInputError: an impossible target, tool, margin or design.
+        BadInputError: an impossible target, tool, margin or design, or a resource has no budget.
     """
     words = safe_depths(design, fifo_margin) if depths is None else dict(depths)
     tool = tool_for(design, tool)
@@ -108,24 +113,29 @@ def fit(
     floor = max(others, default=0)
     wanted = None if target_fps is None else target_interval(target_fps, design.clock_mhz)
     space = FoldingSpace(conv_shapes(design), overheads, max(floor, wanted or 0))
-    tried: dict[int, Candidate] = {}
 
-    def at(index: int) -> Candidate:
-        if index not in tried:
-            folding = space.at(space.intervals[index])
-            tried[index] = candidate(
-                design, dict(folding.reuse_factors), words, max(floor, folding.interval), budget
-            )
-        return tried[index]
+    def at(interval: int) -> Candidate:
+        folding = space.at(interval)
+        return candidate(design, dict(folding.reuse_factors), words, max(floor, folding.interval), budget)
 
+    chosen = at(space.intervals[0])
     if wanted is not None:
-        chosen = at(0)
         return Fitting(chosen, wanted, chosen.interval <= wanted)
-    for level in (SURE, LIKELY, POSSIBLE):
-        index = _first(len(space.intervals), partial(_at_most, at, level))
-        if index is not None:
-            return Fitting(at(index), None, True)
-    return Fitting(at(len(space.intervals) - 1), None, True)
+    for interval in _spread(space.intervals, attempts)[1:]:
+        if chosen.fit == SURE:
+            break
+        found = at(interval)
+        if found.fit < chosen.fit or chosen.fit == NEVER:
+            chosen = found
+    return Fitting(chosen, None, True)
+
+
+def _spread(intervals: tuple[int, ...], most: int | None) -> tuple[int, ...]:
+    """At most so many of them (2 or more), evenly spread in their order, with both ends."""
+    if most is None or len(intervals) <= most:
+        return intervals
+    last = len(intervals) - 1
+    return tuple(intervals[round(i * last / (most - 1))] for i in range(most))
 
 
 def fit_of(resources: ResourceEstimate, budget: Mapping[str, int]) -> int:
@@ -134,12 +144,7 @@ def fit_of(resources: ResourceEstimate, budget: Mapping[str, int]) -> int:
     Raises:
         BadInputError: a resource has no budget.
     """
-    missing = [name for name in resources.totals if name not in budget]
-    if missing:
-        raise BadInputError(
-            f"a budget must name {', '.join(resources.totals)}, and {', '.join(missing)} is missing; "
-            "add its amount"
-        )
+    _require_all(budget)
     ranges = [(amount, budget[name]) for name, amount in resources.totals.items()]
     if all(amount.high <= limit for amount, limit in ranges):
         return SURE
@@ -149,7 +154,12 @@ def fit_of(resources: ResourceEstimate, budget: Mapping[str, int]) -> int:
 
 
 def shortages(resources: ResourceEstimate, budget: Mapping[str, int]) -> dict[str, tuple[Range, int]]:
-    """Resources whose expected amount is above the budget, the worst first, with that budget."""
+    """Resources whose expected amount is above the budget, the worst first, with that budget.
+
+    Raises:
+        BadInputError: a resource has no budget.
+    """
+    _require_all(budget)
     short = {
         name: (amount, budget[name])
         for name, amount in resources.totals.items()
@@ -169,7 +179,11 @@ def candidate(
         depths: words by stream.
         interval: cycles of the slowest layer with these factors.
         budget: of each of ``resources.RESOURCES``.
+
+    Raises:
+        BadInputError: a resource has no budget.
     """
+    _require_all(budget)
     folded = with_decisions(design, Decisions(factors, depths))
     multipliers = choose_multipliers(folded, budget["DSP"])
     best: Candidate | None = None
@@ -190,19 +204,9 @@ def candidate(
     return best
 
 
-def _at_most(at: Callable[[int], Candidate], level: int, index: int) -> bool:
-    return at(index).fit <= level
-
-
-def _first(count: int, holds: Callable[[int], bool]) -> int | None:
-    """The first index from which a condition holds on, by bisection; None if it does not for the last."""
-    if not holds(count - 1):
-        return None
-    below, above = 0, count - 1
-    while below < above:
-        middle = (below + above) // 2
-        if holds(middle):
-            above = middle
-        else:
-            below = middle + 1
-    return below
+def _require_all(budget: Mapping[str, int]) -> None:
+    missing = [name for name in RESOURCES if name not in budget]
+    if missing:
+        raise BadInputError(
+            f"a budget must name {', '.join(RESOURCES)}, and {', '.join(missing)} is missing; add its amount"
+        )

@@ -23,7 +23,8 @@ def choose_multipliers(design: Design, dsp_budget: int) -> dict[str, Multiplier]
     """DSP slices for all products as long as there are enough; then LUTs for the narrowest.
 
     Whole layers move to LUTs, those with the fewest LUTs for each DSP slice saved first: a
-    product of a x b bits takes about a x b LUTs.
+    product of a x b bits takes about a x b LUTs. What the last of them leaves over goes back to
+    those before it, the widest products first.
 
     Args:
         design: with its reuse factors.
@@ -42,11 +43,17 @@ def choose_multipliers(design: Design, dsp_budget: int) -> dict[str, Multiplier]
     ]
     needed = sum(dsps for _, dsps, _ in rows)
     placed: dict[str, Multiplier] = {name: "dsp" for name, _, _ in rows}
+    moved: list[tuple[str, int]] = []
     for name, dsps, _ in sorted(rows, key=lambda row: (row[2], row[0])):
         if needed <= dsp_budget:
             break
+        moved.append((name, dsps))
         placed[name] = "lut"
         needed -= dsps
+    for name, dsps in reversed(moved):
+        if needed + dsps <= dsp_budget:
+            placed[name] = "dsp"
+            needed += dsps
     return placed
 
 

@@ -122,8 +122,7 @@ def _after_synthesis(
         parts[purpose] = kept
     for purpose, amount in by_purpose.items():
         parts[purpose] = {**parts.get(purpose, {}), "BRAM18": amount}
-    totals = {name: _logic(name, row.totals[name]) for name in LOGIC}
-    totals |= {"DSP": row.totals["DSP"], "BRAM18": sum(by_purpose.values(), ZERO)}
+    totals = {name: sum((a.get(name) or ZERO for a in parts.values()), ZERO) for name in RESOURCES}
     return LayerResources(row.name, totals, {p: amounts for p, amounts in parts.items() if amounts})
 
 

@@ -9,7 +9,7 @@ from math import isqrt
 
 from sqz_hw.design import Design, Op
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.cycles import conv_cycles, conv_overhead, layer_cycles, tool_for
+from sqz_hw.estimate.cycles import PIPELINE_CYCLES, conv_cycles, conv_overhead, layer_cycles, tool_for
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,7 @@ class FoldingSpace:
     ) -> None:
         self.convs = tuple(convs)
         self._choices = [
-            [
-                (conv_cycles(c.input_pixels, c.output_pixels, rf, _of(overhead, c.name)), rf)
-                for rf in legal_reuse_factors(c.n_in, c.n_out)
-            ]
+            [(_busy(c, rf, _of(overhead, c.name)), rf) for rf in legal_reuse_factors(c.n_in, c.n_out)]
             for c in self.convs
         ]
         lowest = max(interval_floor, *(layer[0][0] for layer in self._choices), 0)
@@ -166,6 +163,12 @@ def balance(
     )
     folding = space.at(space.intervals[min(first, len(space.intervals) - 1)])
     return replace(folding, within_budget=folding.multipliers <= dsp_budget)
+
+
+def _busy(conv: ConvShape, reuse_factor: int, overhead: int) -> int:
+    """Cycles it is busy with one image, as ``cycles.layer_cycles`` counts them."""
+    cycles = conv_cycles(conv.input_pixels, conv.output_pixels, reuse_factor, overhead)
+    return cycles + PIPELINE_CYCLES
 
 
 def _of(overhead: int | Mapping[str, int], name: str) -> int:

@@ -14,7 +14,14 @@ from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.parts import Part
 from sqz_hw.estimate.ranges import Range
 from sqz_hw.estimate.verdict import Verdict
-from sqz_hw.report.sections import BudgetSection, Calibration, FifoSection, NetworkLayer, ZerosSection
+from sqz_hw.report.sections import (
+    BudgetSection,
+    Calibration,
+    FifoSection,
+    NetworkLayer,
+    PartVerdicts,
+    ZerosSection,
+)
 from sqz_hw.report.timing import TIMING_NOTE, clock_is_assumed, speaks_of_timing
 
 SCHEMA = 1
@@ -275,7 +282,9 @@ class Report:
     ``notes`` are on the measurements: one line for each thing that their columns do not say.
     """
 
-    _optional: ClassVar[tuple[str, ...]] = ("accumulators", "network", "fifos", "zeros", "budgets", "notes")
+    _optional: ClassVar[tuple[str, ...]] = (
+        "accumulators", "network", "fifos", "zeros", "budgets", "every_part", "notes",
+    )  # fmt: skip
 
     model: ModelSection
     part: PartSection
@@ -289,6 +298,7 @@ class Report:
     fifos: FifoSection | None = None
     zeros: ZerosSection | None = None
     budgets: BudgetSection | None = None
+    every_part: PartVerdicts | None = None
     notes: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqz_hw.estimate.budget import MemoryNeed, PartMemory
+from sqz_hw.estimate.every_part import PartVerdict
 
 StoredIn = Literal["block RAM", "registers or LUTs", "port"]
 ZerosKind = Literal["counted", "assumed"]
@@ -163,6 +164,23 @@ class BudgetSection:
     needs: tuple[MemoryNeed, ...]
     parts: tuple[PartMemory, ...]
     beside: tuple[Beside, ...]
+
+
+@dataclass(frozen=True)
+class PartVerdicts:
+    """The same model on every part, each with a folding of its own.
+
+    Attributes:
+        kind: of the resources and the interval.
+        foldings: tried for each part, spread over all that are legal.
+        clock_mhz: at which images a second are meant.
+        parts: one row a part.
+    """
+
+    kind: Literal["estimate"]
+    foldings: int
+    clock_mhz: float
+    parts: tuple[PartVerdict, ...]
 
 
 ALEXNET = Beside("AlexNet", 240_000_000, "Iandola et al. 2016, arXiv 1602.07360, table 2")

@@ -290,3 +290,18 @@ def reasons(report: Mapping[str, Any]) -> list[str]:
     given: list[str] = report["verdict"]["reasons"]
     note = timing(report)
     return [*given] if note is None or speaks_of_timing(report) else [*given, note]
+
+
+def images_per_second(section: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """What a part's folding gives at the section's clock; ``-`` where it does not fit."""
+    if row["fits"] == "no":
+        return "-"
+    return significant(section["clock_mhz"] * 1e6 / row["interval"])
+
+
+def short(row: Mapping[str, Any]) -> str:
+    """``BRAM18: 805 expected, 280 there``; ``-`` where nothing is short."""
+    return (
+        "; ".join(f"{s['resource']}: {s['expected']:,} expected, {s['budget']:,} there" for s in row["short"])
+        or "-"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sqz_hw.estimate.budget import Held, MemoryNeed, PartMemory
+from sqz_hw.estimate.every_part import PartVerdict, Shortage
 from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.ranges import Range
 from sqz_hw.report.content import (
@@ -22,6 +23,7 @@ from sqz_hw.report.sections import (
     Calibration,
     FifoSection,
     NetworkLayer,
+    PartVerdicts,
     StreamRow,
     ZerosCase,
     ZerosSection,
@@ -185,6 +187,15 @@ def rich(report: Report) -> Report:
             (
                 ZerosCase("as pruned", "counted", 49_382, 123_456, 30_100, 4_000_000, 1_900_000, 36_864, 2712.674, 17_000),
                 ZerosCase("not pruned", "assumed", 123_456, 123_456, 123_456, 4_000_000, 4_000_000, 36_864, 2712.674, 36_000),
+            ),
+        ),
+        every_part=PartVerdicts(
+            "estimate",
+            16,
+            100.0,
+            (
+                PartVerdict("xc7z020", "no", 90000, (Shortage("BRAM18", 805, 280), Shortage("LUT", 69191, 53200))),
+                PartVerdict("xczu9eg", "yes", 3780, ()),
             ),
         ),
         budgets=BudgetSection(

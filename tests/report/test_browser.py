@@ -127,6 +127,7 @@ HEADINGS = (
     "Pipeline: the first image, layer by layer estimate",
     "Memory map estimate",
     "Memory budget: which parts hold this model",
+    "Every part: does the model fit, how fast, what is short",
     "Network counted in the design",
     "Verification compared",
     "Float, QKeras and hardware",

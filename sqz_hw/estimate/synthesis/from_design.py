@@ -96,8 +96,10 @@ def top_weight_bits(conv: ConvParameters) -> int:
     The ROM holds the weights as hls4ml lays them out, output channel by output channel
     (C_out x kernel x kernel x C_in), in blocks of RF words (ARRAY_RESHAPE block).
     """
-    flat = np.transpose(conv.weights, (3, 0, 1, 2)).ravel()
-    slice_ = flat[conv.reuse_factor * (conv.multipliers - 1) :]
+    start = conv.reuse_factor * (conv.multipliers - 1)
+    channel = min(start // conv.n_in, conv.n_out - 1)
+    last = np.moveaxis(conv.weights[..., channel:], -1, 0).ravel()
+    slice_ = last[start - channel * conv.n_in :]
     sign = 1 if conv.weight_type.signed else 0
     low, high = min(0, int(slice_.min())), max(0, int(slice_.max()))
     digits = max(high.bit_length(), (-1 - low).bit_length() if low else 0)

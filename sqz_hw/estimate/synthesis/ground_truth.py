@@ -104,8 +104,11 @@ def _design(item: object, name: str) -> tuple[MeasuredDesign, list[Skipped]]:
             continue
         lanes = layer.facts.out_lanes
         layers.append(layer)
+        skipped += [Skipped(name, reason, label) for reason in layer.not_compared]
     if not rows:
         skipped.append(Skipped(name, "no figures of single layers"))
+    fifos, lost_fifos = _fifos(item, name)
+    skipped += lost_fifos
     top = object_at(item, "top")
     breakdown = object_at(object_at(top, "csynth_breakdown"), "FIFO")
     cosim = {
@@ -121,7 +124,7 @@ def _design(item: object, name: str) -> tuple[MeasuredDesign, list[Skipped]]:
         layers=tuple(layers),
         whole=bool(rows) and len(layers) == len(rows),
         busy_known=bool(layers) and not lost,
-        fifos=tuple(fifo for row in list_at(item, "fifos") if (fifo := _fifo(row)) is not None),
+        fifos=fifos,
         interval=count_at(top, "interval_max"),
         totals=figures_at(object_at(top, "csynth")),
         fifo_lut=count_at(breakdown, "LUT"),
@@ -167,10 +170,22 @@ def _splits_pixels(row: object) -> bool:
     return bool(channels and lanes and channels > lanes)
 
 
-def _fifo(row: object) -> MeasuredFifo | None:
+def _fifos(item: Mapping[str, Any], name: str) -> tuple[tuple[MeasuredFifo, ...], list[Skipped]]:
+    """All FIFOs, or none where one cannot be used: the sum of the others is not the design's."""
+    fifos: list[MeasuredFifo] = []
+    skipped: list[Skipped] = []
+    for index, row in enumerate(list_at(item, "fifos")):
+        try:
+            fifos.append(_fifo(row))
+        except BadInputError as error:
+            skipped.append(Skipped(name, f"{error}; totals of the design are not compared", f"fifo {index}"))
+    return () if skipped else tuple(fifos), skipped
+
+
+def _fifo(row: object) -> MeasuredFifo:
     if not isinstance(row, dict):
-        return None
+        raise BadInputError(f"a FIFO must be an object, not {type(row).__name__}")
     width, depth, count = (count_at(row, key) for key in ("width_bits", "depth", "n_fifos"))
     if not width or not depth or not count:
-        return None
+        raise BadInputError("a FIFO's width_bits, depth and n_fifos must be whole numbers from 1 on")
     return MeasuredFifo(width, depth, count, count_at(row, "BRAM_18K"), count_at(row, "FF"))

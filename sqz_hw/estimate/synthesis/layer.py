@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqz_hw.design import Storage
 from sqz_hw.errors import BadInputError
@@ -56,7 +57,16 @@ def estimate_layer(
         tool: the tool.
         calibration: weights for LUT and FF; by default those that the package ships.
     """
-    calibration = shipped() if calibration is None else calibration
+    return _estimated(layer, tool) if calibration is None else _estimate(layer, tool, calibration)
+
+
+@lru_cache(maxsize=1 << 16)
+def _estimated(layer: LayerFacts, tool: ToolFacts) -> LayerEstimate:
+    """A search for a folding asks for the same layer again and again."""
+    return _estimate(layer, tool, shipped())
+
+
+def _estimate(layer: LayerFacts, tool: ToolFacts, calibration: Calibration) -> LayerEstimate:
     dsp = estimate_dsp(layer, tool)
     lut = calibration.estimate("LUT", layer, tool)
     if layer.kind in WEIGHTED and not layer.weights_are_zero:
@@ -70,6 +80,7 @@ def estimate_layer(
     return LayerEstimate(worst_cycles(layer, tool), lut, ff, dsp, estimate_bram(layer, tool))
 
 
+@lru_cache(maxsize=1 << 16)
 def estimate_fifo(width_bits: int, depth: int, tool: ToolFacts, storage: Storage = "auto") -> FifoEstimate:
     """LUT, FF and BRAM18 of one FIFO of ``depth`` words.
 

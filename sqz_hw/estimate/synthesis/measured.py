@@ -44,6 +44,17 @@ class MeasuredLayer:
     calibrates: bool
     dsp_is_circular: bool
 
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """Figures of the layer that are not held against the model, each with the reason."""
+        missing = [name for name in ("LUT", "FF", "DSP", "BRAM18") if name not in self.figures]
+        if self.cycles is None:
+            missing.insert(0, "cycles")
+        reasons = [f"not stated by csynth: {', '.join(missing)}"] if missing else []
+        if self.dsp_is_circular and "DSP" in self.figures:
+            reasons.append("DSP: the reuse factor was computed from it")
+        return tuple(reasons)
+
 
 @dataclass(frozen=True)
 class MeasuredFifo:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.synthesis.facts import WEIGHTED, Kind, LayerFacts
+from sqz_hw.estimate.synthesis.facts import STRATEGIES, WEIGHTED, Kind, LayerFacts
 from sqz_hw.estimate.synthesis.json_fields import count_at, first_at, is_count, need_at, object_at, text_of
 from sqz_hw.estimate.synthesis.measured import MeasuredLayer
 
@@ -81,6 +81,8 @@ def read_layer(row: object, label: str, around: Surroundings, lanes: int | None)
     if not figures and cycles is None:
         raise BadInputError("no csynth figures")
     own = text_of(cfg.get("strategy")).lower()
+    if kind in WEIGHTED and own not in ("", *STRATEGIES):
+        raise BadInputError(f"the layer's strategy must be {' or '.join(STRATEGIES)}, not {own}")
     facts = _facts(kind, cfg, types, own or around.strategy, around, lanes)
     calibrates = around.whole_pixels or kind is Kind.SIGMOID
     if kind in (Kind.POOL, Kind.CONV):
@@ -107,7 +109,7 @@ def _facts(
     channels = first_at(cfg, "n_chan", "n_filt") or lanes
     in_lanes = count_at(types, "input_elems_per_beat") or channels
     out_lanes = count_at(types, "output_elems_per_beat") or first_at(cfg, "n_filt", "n_chan")
-    strategy = strategy if strategy in ("resource", "latency") else "resource"
+    strategy = strategy if strategy in STRATEGIES else "resource"
     n_in, n_out = 0, 0
     if kind in WEIGHTED:
         n_in, n_out = _block(kind, cfg)

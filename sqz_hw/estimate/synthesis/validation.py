@@ -109,6 +109,7 @@ def check_designs(
         if design.busy_known and design.interval:
             busiest = max(check.predicted.cycles_worst for check in layers)
             interval = Comparison("interval", design.interval, busiest + 1)
+        skipped += [Skipped(design.name, reason) for reason in _not_compared(design)]
         cosim: tuple[Comparison, ...] = ()
         if design.cosim and not design.whole:
             skipped.append(Skipped(design.name, "cosim: not all layers can be predicted"))
@@ -133,6 +134,24 @@ def summary(checks: Sequence[DesignCheck], skipped: Sequence[Skipped]) -> dict[s
         "other": {"designs": [check.measured.name for check in others], **_figures(others)},
         "skipped": [item.to_dict() for item in skipped],
     }
+
+
+def _not_compared(design: MeasuredDesign) -> tuple[str, ...]:
+    """What of a whole core is not compared, and why; a design without layers says so already."""
+    if not design.layers:
+        return ()
+    reasons = []
+    if not design.interval:
+        reasons.append("interval: the core's interval_max is not stated")
+    elif not design.busy_known:
+        reasons.append("interval: not all convolutions and dense layers can be predicted")
+    if not design.totals:
+        reasons.append("totals: none are stated")
+    elif not design.whole:
+        reasons.append("totals: not all layers can be predicted")
+    elif not design.fifos:
+        reasons.append("totals but DSP: no list of FIFOs, or not all of them can be predicted")
+    return tuple(reasons)
 
 
 def _cosim(design: MeasuredDesign) -> tuple[Comparison, ...]:
