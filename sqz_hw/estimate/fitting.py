@@ -3,8 +3,9 @@
 The pipeline is as fast as its slowest layer, so a folding is an interval, with each layer
 folded as far as that interval allows (``reuse.FoldingSpace``). There are some dozens to some
 hundreds of intervals and all are tried, the fastest first: resources need not fall as the interval
-rises, because deep folding moves weights from LUTs to block RAM. (Where block RAM alone is short,
-folding one layer less deeply than the interval allows could save some; that is not tried.)
+rises, because deep folding moves weights from LUTs to block RAM, and a layer of few filters with a
+multiplier for each weight needs no selectors. (Folding one layer less deeply than the interval
+allows could then save block RAM or LUTs; that is not tried.)
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def fit(
     """The fastest folding that fits a budget, or the smallest that reaches a rate.
 
     A candidate fits better the surer it is: all high bounds within the budget before all
-    expected amounts, before all low bounds. Among equally sure ones the fastest wins; with
-    a target none is faster than it needs to be, and where the target is out of reach the
-    fastest is chosen. Where none fits, the smallest is.
+    expected amounts, before all low bounds. Among those that are expected to fit the fastest
+    wins, among the others the slowest, which is the smallest; with a target none is faster than it
+    needs to be, and where the target is out of reach the fastest is chosen.
 
     Args:
         design: with any decisions; its shapes, types and weights matter.
@@ -125,7 +126,7 @@ def fit(
         if chosen.fit == SURE:
             break
         found = at(interval)
-        if found.fit < chosen.fit or chosen.fit == NEVER:
+        if found.fit < chosen.fit or found.fit == chosen.fit >= POSSIBLE:
             chosen = found
     return Fitting(chosen, None, True)
 
