@@ -180,7 +180,7 @@ def _model(model: Model) -> ModelSection:
         parameters=arch.parameters,
         nonzeros=nonzeros,
         weight_bits=max(widths, default=32),
-        code_bits=None,
+        code_bits=None if model.quantisation is None else model.quantisation.code_bits,
         dense_bytes=sizes.dense_bytes,
         compressed_bytes=sizes.compressed_bytes,
         macs=sum(s.macs for s in arch.layers if s.kind is Kind.CONV),

@@ -291,5 +291,5 @@ def _stated_mean(meta: Mapping[str, Any]) -> Three | None:
 
 
 def _narrowest(codes: npt.NDArray[np.int64]) -> type[np.signedinteger[Any]]:
-    top = int(np.abs(codes).max(initial=0))
+    top = int(max(codes.max(initial=0), -1 - codes.min(initial=0)))  # -128 is an int8
     return np.int8 if top < 1 << 7 else np.int16 if top < 1 << 15 else np.int32

@@ -2,7 +2,8 @@
 
 Sparse storage as in Deep Compression (Han et al. 2016, arXiv 1510.00149, section 2): each
 nonzero weight's code with the gap to the one before it; a gap that its bits cannot hold is
-bridged by stored zeros. A layer is stored whichever way is smaller.
+bridged by stored zeros. A layer is stored whichever way is smaller. Shared weights are stored
+as indices of their codebook, and the codebook beside them.
 """
 
 from __future__ import annotations
@@ -46,10 +47,14 @@ def storage(model: Model) -> Storage:
         if quantisation is None:
             continue
         width = quantisation.weights[spec.name].width
+        book = quantisation.codebooks.get(spec.name, ())
+        table = len(book) * width
+        if book:
+            width = max(1, (len(book) - 1).bit_length())
         bias_bits = bias.size * quantisation.biases[spec.name].width
-        dense_bits = kernel.size * width
+        dense_bits = kernel.size * width + table
         dense += dense_bits + bias_bits
-        compressed += min(dense_bits, sparse_entries(kernel) * (width + GAP_BITS)) + bias_bits
+        compressed += min(dense_bits, sparse_entries(kernel) * (width + GAP_BITS) + table) + bias_bits
         count += kernel.size + bias.size
     return Storage(-(-dense // 8), -(-compressed // 8), count * FLOAT_BITS // 8)
 
