@@ -24,6 +24,7 @@ from sqz_hw.estimate.ranges import ZERO, Range
 from sqz_hw.estimate.resources import LOGIC, Predicts, ResourceEstimate, estimate_resources, verdict
 from sqz_hw.estimate.synthesis.totals import total_error
 from sqz_hw.model.accumulators import accumulators
+from sqz_hw.model.compression import container
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
@@ -183,6 +184,8 @@ def _model(model: Model) -> ModelSection:
         code_bits=None if model.quantisation is None else model.quantisation.code_bits,
         dense_bytes=sizes.dense_bytes,
         compressed_bytes=sizes.compressed_bytes,
+        shipped_bytes=len(container.write(model)),
+        float_bytes=sizes.float_bytes,
         macs=sum(s.macs for s in arch.layers if s.kind is Kind.CONV),
         nonzero_macs=nonzero_macs,
         fire_density=round(model.density(), 6),

@@ -45,9 +45,11 @@ class ModelSection:
         dense_bytes, compressed_bytes: the parameters as dense codes, and as stored compressed.
         macs, nonzero_macs: multiplications an image, and those with a weight that is not zero.
         fire_density: share of the Fire modules' weights that are not zero (0 to 1), or None.
+        shipped_bytes: the whole model as a Deep Compression file, Huffman codes included, or None.
+        float_bytes: the parameters as float32, or None.
     """
 
-    _optional: ClassVar[tuple[str, ...]] = ("fire_density",)
+    _optional: ClassVar[tuple[str, ...]] = ("fire_density", "shipped_bytes", "float_bytes")
 
     name: str
     architecture: str
@@ -60,6 +62,8 @@ class ModelSection:
     macs: int
     nonzero_macs: int
     fire_density: float | None = None
+    shipped_bytes: int | None = None
+    float_bytes: int | None = None
 
 
 @dataclass(frozen=True)

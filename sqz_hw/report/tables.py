@@ -134,6 +134,9 @@ def model_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "bits of a code", "weights are not shared" if m["code_bits"] is None else count(m["code_bits"])
     yield "dense", wording.size(m["dense_bytes"])
     yield "compressed", wording.size(m["compressed_bytes"])
+    shipped = wording.shipped(report)
+    if shipped is not None:
+        yield "over the air", shipped
     yield "multiplications an image", count(m["macs"])
     yield "with a weight that is not zero", count(m["nonzero_macs"])
     if "accumulators" in report:

@@ -53,6 +53,7 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     report = wording.readable(report)
     parts: list[RenderableType] = [
         _line("model", wording.model(report)),
+        *(_line("", text) for text in (wording.shipped(report),) if text is not None),
         _line("part", f"{report['part']['name']} ({report['part']['full_name']})"),
         _verification(report),
         _line("", wording.accuracy(report)),

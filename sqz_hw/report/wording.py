@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqz_hw.report.sections import ALEXNET
 from sqz_hw.report.timing import TIMING_NOTE, clock_is_assumed, speaks_of_timing
 
 NOT_ESTIMATED = "not estimated"
@@ -57,7 +58,7 @@ def size(number: int) -> str:
 def _binary(number: int, units: tuple[str, ...]) -> str:
     if number == 0:
         return "0"
-    power = min(len(units) - 1, max(0, number.bit_length() - 1) // 10)
+    power = min(len(units) - 1, max(0, int(number).bit_length() - 1) // 10)
     return f"{significant(number / 1024**power)} {units[power]}"
 
 
@@ -139,6 +140,19 @@ def model(report: Mapping[str, Any]) -> str:
     return (
         f"{text}; {size(m['dense_bytes'])} dense, {size(m['compressed_bytes'])} compressed; "
         f"{m['macs']:,} multiplications an image, {m['nonzero_macs']:,} with a weight that is not zero"
+    )
+
+
+def shipped(report: Mapping[str, Any]) -> str | None:
+    """Bytes to ship over the air, beside float32 and AlexNet; None where not known."""
+    m = report["model"]
+    if m.get("shipped_bytes") is None or m.get("float_bytes") is None:
+        return None
+    sent = m["shipped_bytes"]
+    floats, alexnet = (significant(round(whole / sent, 1)) for whole in (m["float_bytes"], ALEXNET.bytes))
+    return (
+        f"{sent:,} bytes to ship (Deep Compression), {floats} times fewer than as float32, "
+        f"{alexnet} times fewer than AlexNet's {megabytes(ALEXNET.bytes)}"
     )
 
 

@@ -32,7 +32,19 @@ def report() -> Report:
     """Fits, bit-exact, estimated and synthesised, with accuracy."""
     return Report(
         model=ModelSection(
-            "squeezenet-cifar", "v1.0", 123_456, 49_382, 8, 4, 123_456, 30_100, 45_600_000, 18_200_000, 0.33
+            "squeezenet-cifar",
+            "v1.0",
+            123_456,
+            49_382,
+            8,
+            4,
+            123_456,
+            30_100,
+            45_600_000,
+            18_200_000,
+            0.33,
+            shipped_bytes=24_000,
+            float_bytes=493_824,
         ),
         part=PartSection.of(resolve("pynq-z2")),
         verification=VerificationSection(
@@ -68,17 +80,26 @@ def report() -> Report:
         ),
         latency=(
             LatencyColumn(
-                "estimate", 100, "assumed", 61_234, 36_864, "conv1",
+                "estimate",
+                100,
+                "assumed",
+                61_234,
+                36_864,
+                "conv1",
                 tuple(LayerCycles(name, 36_864 >> i) for i, name in enumerate(LAYERS)),
             ),
             LatencyColumn("cosim", 100, "assumed", 61_811, 36_902, None),
         ),
         memory=MemorySection(
-            "estimate", 1_204_000, 310_000, 98_304, resolve("pynq-z2").memory_bits,
+            "estimate",
+            1_204_000,
+            310_000,
+            98_304,
+            resolve("pynq-z2").memory_bits,
             tuple(LayerMemory(name, 100_000 * i, 4096, 512) for i, name in enumerate(LAYERS)),
         ),
         verdict=Verdict("yes", ("every resource's high end is within the budget, but for DSP",)),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

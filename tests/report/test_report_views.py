@@ -216,6 +216,7 @@ def test_figures(variants):
 
 
 def test_numbers_in_words():
+    assert wording.bits(1024.0) == wording.bits(1024)  # JSON's 1e3 is an integer for a schema
     assert [wording.bits(n) for n in (0, 96, 1024, 36864, 5_160_960)] == [
         "0",
         "96 bits",
@@ -236,3 +237,11 @@ def test_views_do_not_change_the_report(report):
     to_html(plain), to_markdown(plain), summary(plain)
     assert json.dumps(plain) == before
     assert dataclasses.is_dataclass(report)
+
+
+def test_bytes_over_the_air_stand_beside_float_and_alexnet(report):
+    wanted = (
+        "24,000 bytes to ship (Deep Compression), 20.6 times fewer than as float32, "
+        "10,000 times fewer than AlexNet's 240 MB"
+    )
+    assert wording.shipped(report.to_dict()) == wanted
