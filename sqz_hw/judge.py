@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from sqz_hw.errors import DoesNotFitError, OutputsDifferError
@@ -37,11 +38,12 @@ def require_fit(
         DoesNotFitError: the message says what is short by how much, and what would help.
     """
     name, part, verdict = report.model.name, report.part.name, report.verdict
-    if not fitting.reaches_target:
-        fps = settings.clock_mhz * 1e6 / fitting.chosen.interval
+    interval = max(fitting.chosen.interval, report.latency[0].interval_cycles)
+    if not fitting.reaches_target or interval > (fitting.target_interval or interval):
+        fps = math.floor(settings.clock_mhz * 1e6 / interval)
         raise DoesNotFitError(
             f"{name} must give {settings.target_fps:g} images/s, and its fastest legal folding gives "
-            f"{fps:,.0f} at {settings.clock_mhz:g} MHz; "
+            f"{fps:,} at {settings.clock_mhz:g} MHz; "
             "ask for fewer, raise --clock-mhz, or take a smaller model; "
             f"the project is in {where}"
         )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from sqz_hw import zoo
+from sqz_hw.errors import BadInputError
 from sqz_hw.settings import BuildSettings, validated
 
 
@@ -42,6 +43,8 @@ from sqz_hw.settings import BuildSettings, validated
 def command(**options: Any) -> int:
     """Build a verified HLS project of a quantised SqueezeNet."""
     settings = validated(BuildSettings, **options)
+    if settings.cosim and not settings.synth:
+        raise BadInputError("--cosim needs --synth, which was not given; give both, or neither")
     from sqz_hw import flow
     from sqz_hw.report.terminal import summary
 

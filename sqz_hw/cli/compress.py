@@ -29,7 +29,10 @@ def command(model: str, output: Path, bits: int | None) -> int:
 
     if output.is_dir():
         raise BadInputError(f"--output must be a file, and {output} is a folder; name a file in it")
-    given = modelfile.load(zoo.find(model))
+    path = zoo.find(model)
+    if output.exists() and output.samefile(path):
+        raise BadInputError(f"--output must be another file than the model {path}; it would be replaced")
+    given = modelfile.load(path)
     shared = given if bits is None else share_weights(given, bits)
     data = container.write(shared)
     _place(output, data)

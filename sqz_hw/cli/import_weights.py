@@ -85,6 +85,8 @@ def command(
         raise BadInputError(f"--input-size must be between 1 and {MAX_SIDE}, not {input_size}")
     if output.is_dir():
         raise BadInputError(f"--output must be a file, and {output} is a folder; name a file in it")
+    if file.exists() and output.exists() and output.samefile(file):
+        raise BadInputError(f"--output must be another file than the weights {file}; they would be replaced")
     name = name if name is not None else output.stem
     modelfile.check_name(name)
     model = import_weights(

@@ -105,8 +105,11 @@ def fit(
             None for all.
 
     Raises:
-        BadInputError: an impossible target, tool, margin or design, or a resource has no budget.
+        BadInputError: an impossible target, tool, margin, number of attempts or design, or a
+            resource has no budget.
     """
+    if attempts is not None and attempts < 2:
+        raise BadInputError(f"a fit needs 2 attempts or more, not {attempts}; give None for all")
     words = safe_depths(design, fifo_margin) if depths is None else dict(depths)
     tool = tool_for(design, tool)
     overheads = {layer.name: overhead_of(layer, tool) for layer in design.layers}

@@ -138,7 +138,7 @@ def _weights(layer: DesignLayer, conv: ConvParameters) -> Memory:
     count = conv.n_in * conv.n_out
     bits = count * conv.weight_type.width + conv.n_out * conv.bias_type.width
     word_bits, words = conv.multipliers * conv.weight_type.width, conv.reuse_factor
-    deep = words > SHALLOW_ROM_WORDS
+    deep = words > SHALLOW_ROM_WORDS and word_bits * words > SMALL_MEMORY_BITS
     certain = count * conv.weight_type.width if deep else 0
     high = blocks(word_bits, words) if words > 1 else 0
     bram18 = Range(blocks_packed(certain), high if deep else 0, high)

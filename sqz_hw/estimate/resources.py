@@ -8,7 +8,7 @@ memories (:mod:`sqz_hw.estimate.memory`), DSP as in csynth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,7 +59,8 @@ def estimate_resources(
     """Resources of a design with the decisions that it has.
 
     Totals of LUT and FF have bounds of their own, from the errors of whole designs, not the
-    sums of the layers' bounds: layers do not all err by the most at once.
+    sums of the layers' bounds: layers do not all err by the most at once. One layer may err
+    by the most, so no total's high is below that of any layer with what is certain of the others.
 
     Args:
         design: the design.
@@ -79,8 +80,20 @@ def estimate_resources(
         totals["BRAM18"] = memories.bram18
     bounds = vivado_total if predicts == "vivado" else csynth_total
     for name in LOGIC:
-        totals[name] = bounds(name, totals[name].expected)
+        totals[name] = _with_each_layer(bounds(name, totals[name].expected), name, rows)
     return ResourceEstimate(predicts, totals, tuple(rows))
+
+
+def _with_each_layer(total: Range, name: str, rows: Sequence[LayerResources]) -> Range:
+    """The total with its high raised to that of the widest layer and the low bounds of the others.
+
+    The errors of whole designs are those of designs of many layers; where one layer makes up
+    most of the design, its own bound counts.
+    """
+    amounts = [row.totals[name] or ZERO for row in rows]
+    certain = sum(amount.low for amount in amounts)
+    widest = max((amount.high - amount.low for amount in amounts), default=0)
+    return Range(total.low, total.expected, max(total.high, certain + widest))
 
 
 def _csynth(design: Design, layer: DesignLayer, tool: ToolFacts) -> LayerResources:

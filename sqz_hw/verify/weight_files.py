@@ -64,7 +64,7 @@ def _fault(path: Path, layer: DesignLayer, codes: Codes, type_: FixedPoint) -> s
     return (
         f"{where} has {len(wrong):,} of {len(codes):,} values that are not the design's, "
         f"first number {first}: "
-        f"wanted {wanted[first]:g}, given {found[first]:g}"
+        f"wanted {float(wanted[first])!r}, given {float(found[first])!r}"
     )
 
 

@@ -252,3 +252,10 @@ def test_a_script_runs_itself_under_the_venv(tmp_path):
     command = [sys.executable, str(tmp_path / "scripts" / "build_hls.py"), "--part", "xc7z020"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == f"venv: {tmp_path / 'scripts' / 'build_hls.py'} --part xc7z020"
+
+
+def test_cosim_without_synth_is_refused_before_a_build(build, tmp_path):
+    code, error = build("--cosim")
+    assert code == 2
+    one_line(error, "--cosim needs --synth, which was not given; give both, or neither")
+    assert not (tmp_path / "out").exists()

@@ -156,6 +156,19 @@ def test_compress_and_back(run, tmp_path, monkeypatch):
     assert (tmp_path / "b.sqzdc").stat().st_size == size + len("again") - len("tiny")
 
 
+def test_a_model_is_not_replaced_by_what_is_made_of_it(run, tmp_path):
+    path = tmp_path / "m.safetensors"
+    modelfile.save(random_float_model(TINY), path)
+    (tmp_path / "same.safetensors").symlink_to(path)
+    before = path.read_bytes()
+    for verb, what in (("compress", "the model"), ("import", "the weights")):
+        for output in (path, tmp_path / "same.safetensors"):
+            code, _, err = run(verb, path, "--output", output)
+            assert code == 2
+            one_line(err, f"--output must be another file than {what} ")
+    assert path.read_bytes() == before
+
+
 def test_the_shipped_model_is_compressed_without_loss(run, tmp_path):
     code, _, _ = run("compress", "cifar10-small", "--output", tmp_path / "c.sqzdc")
     assert code == 0

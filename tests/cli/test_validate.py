@@ -35,7 +35,10 @@ def test_json_has_the_promised_keys(designs: Path, capsys: pytest.CaptureFixture
         "median_high_over_low",
     }
     assert figures["conv_cycles"]["n"] == 10
-    assert [item["design"] for item in figures["skipped"]] == ["odd [bold]"]
+    assert [(item["design"], item["reason"][:10]) for item in figures["skipped"]] == [
+        ("odd [bold]", "the design"),
+        *((f"d{i}", "totals but") for i in range(10)),
+    ]
 
 
 def test_tables_have_every_layer_and_n(designs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,9 +64,37 @@ def test_a_file_of_another_schema_is_exit_code_2(
 def test_fit_writes_where_it_is_told(
     designs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    made = json.loads(designs.read_text())
+    made[0]["top"]["vivado_synth"] = {"LUT": 500, "FF": 800}
+    designs.write_text(json.dumps(made))
     assert main(["fit", str(designs), "--output", str(tmp_path)]) == 0
     assert {"calibration.json", "calibration_rows.csv", "calibration.png"} <= {
         p.name for p in tmp_path.iterdir()
     }
     assert main(["fit", str(designs), "--output", str(tmp_path / "none")]) == 2
     assert "to a folder that exists" in capsys.readouterr().err
+
+
+def test_a_fit_that_a_build_could_not_use_is_refused_and_changes_nothing(
+    designs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main(["fit", str(designs), "--output", str(tmp_path)]) == 2  # no figures of Vivado's synthesis
+    error = capsys.readouterr().err
+    assert "a Resource design with Vivado's synthesis beside csynth" in error
+    assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_picture_that_cannot_be_written_is_one_line_and_changes_nothing(
+    designs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = json.loads(designs.read_text())
+    made[0]["top"]["vivado_synth"] = {"LUT": 500, "FF": 800}
+    designs.write_text(json.dumps(made))
+    (tmp_path / "folder.png").mkdir()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    figure = str(tmp_path / "folder.png")
+    assert main(["fit", str(designs), "--output", str(tmp_path), "--figure", figure]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -180,3 +180,14 @@ def with_reuse_factors(design: Design, factors: dict[str, int]) -> Design:
 def with_depths(design: Design, depths: dict[str, int]) -> Design:
     """The same design with other FIFO depths."""
     return replace(design, streams=tuple(replace(s, depth=depths[s.name]) for s in design.streams))
+
+
+def with_weight_bits(design: Design, bits: dict[str, int]) -> Design:
+    """The same design with weights of other widths, which use every bit of it."""
+    layers = list(design.layers)
+    for i, layer in enumerate(layers):
+        if layer.conv is not None and layer.name in bits:
+            type_ = FixedPoint(bits[layer.name], 1, True)
+            weights = np.full_like(layer.conv.weights, type_.min_code)
+            layers[i] = replace(layer, conv=replace(layer.conv, weights=weights, weight_type=type_))
+    return replace(design, layers=tuple(layers))

@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 from designs import Net, design_of_architecture, fire_design, with_depths, with_reuse_factors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sqz_hw.design import Design
 from sqz_hw.estimate.fifo import safe_depths
@@ -74,6 +76,46 @@ def test_fifos_agree_with_public_reports(width, depth, reported):
     assert memory(replace(design, streams=streams), "a_out", MemoryKind.FIFO).bram18.expected == reported
 
 
+def one_fifo(width: int, depth: int, storage: str) -> Memory:
+    net = Net(1, 1, 1)
+    net.relu(net.relu(net.input, "a"), "b")
+    design = net.design()
+    streams = tuple(
+        replace(s, shape=(1, 1, width), type=FixedPoint(1, 1, False), depth=depth, storage=storage)
+        for s in design.streams
+    )
+    return memory(replace(design, streams=streams), "a_out", MemoryKind.FIFO)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 64, 5000])
+def test_shift_registers_take_no_blocks(depth):
+    fifo = one_fifo(512, depth, "srl")
+    assert fifo.bram18 == Range(0, 0, 0)
+    assert (fifo.bits, fifo.certain_bits) == (512 * depth, 0)
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "blocks_needed"),
+    [
+        (1, 1, 1), (8, 2, 1), (8, 16, 1), (18, 1024, 1), (19, 1024, 2), (36, 512, 2), (64, 100, 4),
+        (18, 1025, 2), (9, 2048, 1), (32, 16900, 64),
+    ],
+)  # fmt: skip
+def test_a_fifo_asked_into_block_ram_is_there_however_small(width, depth, blocks_needed):
+    fifo = one_fifo(width, depth, "bram")
+    assert fifo.bram18 == Range(-(-width * depth // BRAM18_BITS), blocks_needed, blocks_needed)
+    assert fifo.certain_bits == fifo.bits == width * depth
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 600), st.integers(1, 3000))
+def test_left_to_the_tool_a_fifo_takes_no_more_than_asked_into_block_ram(width, depth):
+    free, shift, block = (one_fifo(width, depth, s).bram18 for s in ("auto", "srl", "bram"))
+    small = depth <= 2 or width * (1 << (depth - 1).bit_length()) < 1024
+    assert free.expected == (shift if small else block).expected
+    assert free.high == (shift if depth <= 2 else block).high
+
+
 def test_deep_weights_are_block_ram():
     weights = memory(one_conv(rf=144), "conv1", MemoryKind.WEIGHTS)
     assert weights.bits == 144 * 64 * 6 + 64 * 8
@@ -89,9 +131,9 @@ def test_constant_weights_are_no_memory():
     assert memory(one_conv(rf=1), "conv1", MemoryKind.WEIGHTS).bram18 == Range(0, 0, 0)
 
 
-def test_weights_of_a_1x1_convolution_may_all_be_in_luts():
+def test_deep_weights_of_a_1x1_convolution_are_block_ram():
     weights = memory(one_conv(rf=256, kernel=1, channels=64), "conv1", MemoryKind.WEIGHTS)
-    assert weights.bram18 == Range(0, 3, 3)
+    assert weights.bram18 == Range(-(-64 * 64 * 6 // BRAM18_BITS), 3, 3)
 
 
 def test_a_line_buffer_keeps_all_rows_but_one_in_shift_registers():

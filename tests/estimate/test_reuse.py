@@ -1,15 +1,23 @@
+from dataclasses import replace
 from itertools import product
 from math import prod
 from time import perf_counter
 
 import pytest
-from designs import Net, design_of_architecture, fire_design
+from designs import Net, design_of_architecture, fire_design, with_reuse_factors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.cycles import conv_cycles, estimate_cycles
-from sqz_hw.estimate.reuse import ConvShape, balance, choose_reuse_factors, conv_shapes, legal_reuse_factors
+from sqz_hw.estimate.cycles import PIPELINE_CYCLES, conv_cycles, estimate_cycles
+from sqz_hw.estimate.reuse import (
+    ConvShape,
+    FoldingSpace,
+    balance,
+    choose_reuse_factors,
+    conv_shapes,
+    legal_reuse_factors,
+)
 from sqz_hw.model.architecture import V1_1
 
 
@@ -47,7 +55,7 @@ def every_folding(convs, overhead, floor):
     options = [legal_reuse_factors(c.n_in, c.n_out) for c in convs]
     for factors in product(*options):
         cycles = [
-            conv_cycles(c.input_pixels, c.output_pixels, rf, overhead)
+            conv_cycles(c.input_pixels, c.output_pixels, rf, overhead) + PIPELINE_CYCLES
             for c, rf in zip(convs, factors, strict=True)
         ]
         yield (
@@ -100,6 +108,40 @@ def test_a_target_saves_multipliers():
     )
     assert slow.multipliers < fast.multipliers
     assert fast.interval < slow.interval <= 10_000_000
+
+
+@pytest.mark.parametrize("bypass", ["none", "complex"])
+@pytest.mark.parametrize("budget", [1, 20, 300])
+def test_the_interval_is_the_one_that_the_folded_design_has(bypass, budget):
+    design = fire_design(8, bypass)
+    folding = choose_reuse_factors(design, budget)
+    folded = with_reuse_factors(design, dict(folding.reuse_factors))
+    assert folding.interval == estimate_cycles(folded).interval
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    convs=st.lists(shapes(), min_size=1, max_size=3, unique_by=lambda c: c.n_in * c.n_out),
+    overheads=st.lists(st.integers(0, 20), min_size=3, max_size=3),
+    floor=st.integers(0, 900),
+)
+def test_the_space_has_every_interval_with_its_fewest_multipliers(convs, overheads, floor):
+    convs = [replace(conv, name=f"conv{i}") for i, conv in enumerate(convs)]
+    by_name = {conv.name: c for conv, c in zip(convs, overheads, strict=False)}
+    fewest: dict[int, int] = {}
+    for factors in product(*(legal_reuse_factors(c.n_in, c.n_out) for c in convs)):
+        each = [
+            conv_cycles(c.input_pixels, c.output_pixels, rf, by_name[c.name]) + PIPELINE_CYCLES
+            for c, rf in zip(convs, factors, strict=True)
+        ]
+        multipliers = sum(-(-c.n_in * c.n_out // rf) for c, rf in zip(convs, factors, strict=True))
+        interval = max(floor, *each)
+        fewest[interval] = min(multipliers, fewest.get(interval, multipliers))
+    space = FoldingSpace(convs, by_name, floor)
+    assert list(space.intervals) == sorted(fewest)
+    found = [space.at(interval) for interval in space.intervals]
+    assert [folding.multipliers for folding in found] == [fewest[interval] for interval in space.intervals]
+    assert all(max(floor, f.interval) == interval for f, interval in zip(found, space.intervals, strict=True))
 
 
 def test_no_multipliers_are_spent_below_the_slowest_other_layer():

@@ -17,6 +17,7 @@ from sqz_hw.estimate.reuse import legal_reuse_factors
 from sqz_hw.flow import build
 from sqz_hw.hls import hls4ml_compat
 from sqz_hw.hls.convert import ConversionOptions, convert
+from sqz_hw.hls.extension import bind_multipliers
 from sqz_hw.hls.graph_design import design_of
 from sqz_hw.hls.project import write_project
 from sqz_hw.model.architecture import V1_1
@@ -224,3 +225,130 @@ def test_layers_without_decisions_keep_hls4mls_depths(tiny_model, tmp_path):
     graph = convert(tiny_model, ConversionOptions(PART), Decisions(), tmp_path / "hls")
     plain = design_of(graph, tiny_model, name="x", part="xc7z020", clock_mhz=100.0)
     assert all(stream.depth == stream.words for stream in plain.streams)
+
+
+PRODUCTS = {"dsp": "mult_dsp", "lut": "mult_lut", "auto": "mult"}
+STORAGE_PRAGMAS = {
+    "Vitis": {
+        "srl": "#pragma HLS BIND_STORAGE variable={} type=fifo impl=srl",
+        "bram": "#pragma HLS BIND_STORAGE variable={} type=fifo impl=bram",
+    },
+    "Vivado": {
+        "srl": "#pragma HLS RESOURCE variable={} core=FIFO_SRL",
+        "bram": "#pragma HLS RESOURCE variable={} core=FIFO_BRAM",
+    },
+}
+"""As UG1399 (BIND_STORAGE) and UG902 (RESOURCE) have them."""
+
+
+def in_turn(names, values):
+    return {name: values[i % len(values)] for i, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
+def test_products_and_fifos_are_placed_where_decided(backend, tiny_model, tmp_path):
+    """Each layer's product and each stream's pragma, in the C++ that is emitted."""
+    options = ConversionOptions(PART, backend)
+    plain = design_of(
+        convert(tiny_model, options, Decisions(), tmp_path / "hls"),
+        tiny_model, name="x", part="xc7z020", clock_mhz=100.0,
+    )  # fmt: skip
+    streams = [stream.name for stream in plain.streams]
+    decisions = Decisions(
+        fifo_depths=in_turn(streams, [3, 40]),
+        multipliers=in_turn([layer.name for layer, _ in plain.convolutions], ["dsp", "lut", "auto"]),
+        fifo_storage=in_turn(streams, ["srl", "bram", "auto"]),
+    )
+    graph = convert(tiny_model, options, decisions, tmp_path / "hls")
+    decided = design_of(graph, tiny_model, name="x", part="xc7z020", clock_mhz=100.0)
+    assert {s.name: s.storage for s in decided.streams} == decisions.fifo_storage
+    assert {layer.name: conv.multiplier for layer, conv in decided.convolutions} == decisions.multipliers
+    write_project(graph, tmp_path / "hls")
+    firmware = tmp_path / "hls" / "firmware"
+    source = (firmware / "myproject.cpp").read_text()
+    lines = [line.strip() for line in source.splitlines()]
+
+    ports = {plain.input.name, plain.output.name}
+    bound = 0
+    for name, storage in decisions.fifo_storage.items():
+        about = [i for i, line in enumerate(lines) if re.match(rf"#pragma HLS .*\bvariable={name}\b", line)]
+        if name in ports:
+            assert about == []
+            continue
+        wanted = [f"#pragma HLS STREAM variable={name} depth={decisions.fifo_depths[name]}"]
+        if storage != "auto":
+            wanted.append(STORAGE_PRAGMAS[backend][storage].format(name))
+            bound += 1
+        assert [lines[i] for i in about] == wanted
+        assert about == list(range(about[0], about[0] + len(about))), "next to each other"
+    assert len(re.findall("BIND_STORAGE|HLS RESOURCE", source)) == bound > 5
+
+    parameters = (firmware / "parameters.h").read_text()
+    config = (
+        r"struct config(\d+)_mult : nnet::dense_config \{.*?using product = nnet::product::(\w+)<x_T, y_T>;"
+    )
+    emitted = dict(re.findall(config, parameters, re.DOTALL))
+    indices = {layer.name: layer.outputs[0][len("layer") : -len("_out")] for layer, _ in plain.convolutions}
+    assert emitted == {indices[name]: PRODUCTS[where] for name, where in decisions.multipliers.items()}
+    assert '#include "nnet_utils/sqz_mult.h"' in parameters
+    header = (firmware / "nnet_utils" / "sqz_mult.h").read_text()
+    for product, vitis, vivado in (("mult_dsp", "dsp", "DSP48"), ("mult_lut", "fabric", "Mul_LUT")):
+        body = header.partition(f"class {product} ")[2].partition("return p;")[0]
+        before, _, rest = body.partition("#ifdef __VITIS_HLS__")
+        assert f"#pragma HLS BIND_OP variable=p op=mul impl={vitis}\n" in rest.partition("#else")[0]
+        assert f"#pragma HLS RESOURCE variable=p core={vivado}\n" in rest.partition("#else")[2]
+        assert "decltype(a * w) p = a * w;" in before
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
+def test_one_kernel_for_all_convolutions_and_no_process_for_a_relu(backend, tiny_model, tmp_path):
+    """hls4ml's pointwise kernel takes another product; a ReLU is the cast of the layer before it."""
+    graph = convert(tiny_model, ConversionOptions(PART, backend), Decisions(), tmp_path / "hls")
+    write_project(graph, tmp_path / "hls")
+    source = (tmp_path / "hls" / "firmware" / "myproject.cpp").read_text()
+    calls = re.findall(r"nnet::(\w+)<.*?>\(.*?\);(?: // (\w+))?", source)
+    convolutions = [spec.safe_name for spec in tiny_model.architecture.convolutions]
+    assert [name for kernel, name in calls if kernel == "conv_2d_cl"] == convolutions
+    assert {spec.kernel for spec in tiny_model.architecture.convolutions} == {1, 3}
+    kernels = {kernel for kernel, _ in calls}
+    assert not [
+        kernel for kernel in kernels if "pointwise" in kernel or "relu" in kernel or "linear" in kernel
+    ]
+    design = design_of(graph, tiny_model, name="x", part="xc7z020", clock_mhz=100.0)
+    assert not [layer.name for layer in design.layers if layer.op is Op.RELU]
+
+
+class Node:
+    """What ``bind_multipliers`` uses of a node of hls4ml."""
+
+    name = "fire2_squeeze1x1"
+
+    def __init__(self, config):
+        self.attributes = {"config_cpp": config, "include_header": ["nnet_utils/nnet_conv2d.h"]}
+
+    def get_attr(self, name):
+        return self.attributes[name]
+
+    def set_attr(self, name, value):
+        self.attributes[name] = value
+
+
+def test_a_product_left_to_the_tool_changes_nothing():
+    node = Node("no product at all")
+    bind_multipliers(node, "auto")
+    assert node.get_attr("config_cpp") == "no product at all"
+    assert node.get_attr("include_header") == ["nnet_utils/nnet_conv2d.h"]
+
+
+@pytest.mark.parametrize(
+    ("config", "times"), [("", 0), ("nnet::product::mult<a>; nnet::product::mult<b>;", 2)]
+)
+def test_another_product_than_the_stock_one_is_refused(config, times):
+    node = Node(config)
+    with pytest.raises(ToolError) as caught:
+        bind_multipliers(node, "dsp")
+    assert str(caught.value) == (
+        "hls4ml 1.3.0 must emit nnet::product::mult<...> once in the configuration of fire2_squeeze1x1, "
+        f"not {times} times; use multipliers 'auto'"
+    )
+    assert node.get_attr("config_cpp") == config

@@ -178,7 +178,7 @@ def _fifos(item: Mapping[str, Any], name: str) -> tuple[tuple[MeasuredFifo, ...]
         try:
             fifos.append(_fifo(row))
         except BadInputError as error:
-            skipped.append(Skipped(name, f"{error}; totals of the design are not compared", f"fifo {index}"))
+            skipped.append(Skipped(name, f"{error}; no total but DSP is compared", f"fifo {index}"))
     return () if skipped else tuple(fifos), skipped
 
 

@@ -28,7 +28,8 @@ def refit(designs: Path, folder: Path, picture: Path) -> dict[str, Any]:
         what calibration.json holds.
 
     Raises:
-        BadInputError: the file is no list of designs, or has too few layers to fit on.
+        BadInputError: the file is no list of designs, has too few layers to fit on, or too little of
+            whole designs; or the results cannot be written. A file that is refused changes nothing.
     """
     measured, _ = read(designs)
     rows = rows_of(measured)
@@ -38,11 +39,22 @@ def refit(designs: Path, folder: Path, picture: Path) -> dict[str, Any]:
             "name a file with more designs"
         )
     found = {name: errors_of(total_ratios(measured, rows, name)) for name in RESOURCES}
-    content = {"schema": 1, **fitted(rows), "post_synthesis": ratios(measured), SECTION: found}
-    write_rows(rows, folder / ROWS.name)
+    both = ratios(measured)
+    if any(not found[name]["designs"] or not both["resource"][name]["n"] for name in RESOURCES):
+        raise BadInputError(
+            "a fit needs a Resource design of stock kernels with all its layers, and a Resource design "
+            f"with Vivado's synthesis beside csynth, and {designs} lacks one; name a file with more designs"
+        )
+    content = {"schema": 1, **fitted(rows), "post_synthesis": both, SECTION: found}
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    (folder / FILE.name).write_text(text, encoding="utf-8", newline="\n")
-    draw(rows, picture)
+    try:
+        draw(rows, picture)
+        write_rows(rows, folder / ROWS.name)
+        (folder / FILE.name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise BadInputError(
+            f"{error.filename or folder} cannot be written ({error.strerror}); choose another place"
+        ) from error
     return content
 
 

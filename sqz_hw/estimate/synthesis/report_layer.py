@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.estimate.synthesis.facts import STRATEGIES, WEIGHTED, Kind, LayerFacts
+from sqz_hw.estimate.synthesis.facts import LARGEST, STRATEGIES, WEIGHTED, Kind, LayerFacts
 from sqz_hw.estimate.synthesis.json_fields import count_at, first_at, is_count, need_at, object_at, text_of
 from sqz_hw.estimate.synthesis.measured import MeasuredLayer
 
@@ -198,11 +198,18 @@ def some_at(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, int]:
 
 
 def _type(types: Mapping[str, Any], *names: str) -> tuple[int, int]:
-    """(width, integer) of the first type that is stated, else hls4ml's default."""
+    """(width, integer) of the first type that is stated, else hls4ml's default.
+
+    Raises:
+        BadInputError: a type is stated and is none.
+    """
     for name in names:
         given = types.get(name)
+        if given is None:
+            continue
         if isinstance(given, list) and len(given) >= 2:
             width, integer = given[:2]
-            if is_count(width) and isinstance(integer, int) and width >= 1:
+            if is_count(width) and width >= 1 and isinstance(integer, int) and abs(integer) <= LARGEST:
                 return width, integer
+        raise BadInputError(f"the {name} type must be [width, integer, signed], not {given!r:.60}")
     return DEFAULT_TYPE

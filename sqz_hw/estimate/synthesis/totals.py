@@ -101,8 +101,14 @@ def vivado_total(resource: str, expected: int) -> Range:
 
 
 def _ratio(resource: str) -> tuple[float, float, float]:
-    plain = content_of(FILE)["post_synthesis"]["resource"][resource]
-    return float(plain["low"]), float(plain["median"]), float(plain["high"])
+    try:
+        plain = content_of(FILE)["post_synthesis"]["resource"][resource]
+        return float(plain["low"]), float(plain["median"]), float(plain["high"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"{FILE.name} must have ratios of csynth to Vivado's synthesis, and has not; make it again with "
+            "scripts/fit_estimator.py"
+        ) from error
 
 
 def _spread(value: float, low: float, high: float) -> Range:

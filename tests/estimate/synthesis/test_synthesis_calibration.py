@@ -112,6 +112,7 @@ def test_a_refit_is_the_same_bytes_and_asks_for_enough(tmp_path: Path) -> None:
     rows = [
         design([conv(LUT=8000 + 17 * i), relu(64, 4 + i)], repo=f"a/{i % 3}", id=str(i)) for i in range(12)
     ]
+    rows[0]["top"]["vivado_synth"] = {"LUT": 500, "FF": 800}
     (tmp_path / "designs.json").write_text(json.dumps(rows))
     names = ("calibration.json", "calibration_rows.csv", "picture.png")
     made = []

@@ -71,6 +71,8 @@ def test_missing_types_are_hls4mls_default() -> None:
     [
         ({"kind": "fft"}, "no model of a layer of kind 'fft'"),
         ({"csynth": None}, "no csynth figures"),
+        ({"types": {"weight": ["16", 6]}}, "the weight type must be [width, integer, signed], not ['16', 6]"),
+        ({"cfg": {**conv()["cfg"], "strategy": "unrolled"}}, "must be resource or latency, not unrolled"),
         ({"cfg": 3}, "n_chan must be a whole number from 1 on, not None"),
     ],
 )
@@ -97,6 +99,34 @@ def test_a_design_that_cannot_be_used_is_skipped_with_its_reason(change: dict[st
     designs, (skipped,) = parse([design([conv()], **change)], "made")
     assert designs == ()
     assert reason in skipped.reason
+
+
+def test_figures_that_are_not_stated_are_listed() -> None:
+    partial = conv()
+    del partial["csynth"]["latency_max"], partial["csynth"]["FF"]
+    partial["csynth"]["LUT"] = "8541"
+    (made,), (skipped,) = parse([design([partial])], "made")
+    assert made.layers[0].figures == {"DSP": 8, "BRAM18": 4}
+    assert skipped.to_dict() == {
+        "design": "made", "layer": "0: conv2d", "reason": "not stated by csynth: cycles, LUT, FF",
+    }  # fmt: skip
+
+
+FIFO = {"width_bits": 32, "depth": 1024, "n_fifos": 8, "BRAM_18K": 16, "FF": 528}
+
+
+@pytest.mark.parametrize("row", [3, {**FIFO, "depth": None}, {**FIFO, "n_fifos": "8"}, {**FIFO, "depth": -1}])
+def test_a_lost_fifo_takes_the_totals_with_it_and_is_listed(row: Any) -> None:
+    designs, skipped = parse([design([conv(), relu()], fifos=[FIFO, row, FIFO])], "made")
+    checks, more = check_designs(designs)
+    figures = summary(checks, (*skipped, *more))
+    assert designs[0].fifos == ()
+    assert figures["design_totals"]["BRAM18"]["n"] == 0
+    assert figures["design_totals"]["DSP"]["n"] == 1
+    listed = figures["skipped"]
+    assert listed[0]["layer"] == "fifo 1"
+    assert listed[0]["reason"].startswith("a FIFO")
+    assert listed[1]["reason"].startswith("totals but DSP:")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,34 @@ def test_other_kernels_and_strategies_are_kept_apart() -> None:
     assert figures["other"]["designs"] == ["made", "b"]
 
 
+@pytest.mark.parametrize(
+    ("layers", "more", "reasons"),
+    [
+        ([], {"top": {}}, ["no figures of single layers"]),
+        ([conv()], {"top": {}}, ["interval: the core's interval_max", "totals: none are stated"]),
+        (
+            [conv(), {"kind": "dense"}],
+            {},
+            ["no csynth figures", "interval: not all convolutions", "totals: not all layers"],
+        ),
+        ([conv(), relu()], {}, ["totals but DSP: no list of FIFOs"]),
+    ],
+)
+def test_what_is_not_compared_is_listed(layers: list, more: dict, reasons: list[str]) -> None:
+    skipped = figures_of(design(layers, **more))["skipped"]
+    assert [reason in item["reason"] for item, reason in zip(skipped, reasons, strict=True)] == [True] * len(
+        reasons
+    )
+
+
+def test_reuse_factors_computed_from_dsp_are_listed() -> None:
+    inferred = conv()
+    inferred["cfg"]["reuse_factor_inferred"] = inferred["cfg"].pop("reuse_factor")
+    figures = figures_of(design([inferred]))
+    assert figures["dsp"]["n"] == 0
+    assert figures["skipped"][0]["reason"] == "DSP: the reuse factor was computed from it"
+
+
 def test_a_repository_of_the_calibration_is_predicted_without_it() -> None:
     known, unknown = (
         check_designs(parse([design([conv()], repo=repo)], "made")[0])[0][0]
