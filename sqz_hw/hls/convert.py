@@ -83,8 +83,8 @@ def require_quantised(model: Model) -> Quantisation:
     """
     if model.quantisation is None:
         raise ModelFileError(
-            f"hardware needs a quantised model, and {model.name} is a float one; quantise it first, "
-            "with scripts/quantize.py, or train it with scripts/train.py (model.safetensors in its output folder)"
+            f"hardware needs a quantised model, and {model.name} is a float one; quantise it first with "
+            "scripts/quantize.py, or train one with scripts/train.py (model.safetensors in its output folder)"
         )
     return model.quantisation
 

@@ -99,9 +99,9 @@ def test_other_layers_in_every_mode(project, design, images, tmp_path):
         "layer3_t": coarser(t["layer3_out"], 1, "RND_ZERO", "WRAP"),
         "layer5_t": FixedPoint(7, 1, True, "RND_INF", "SAT_SYM"),  # pool1_pad
         "layer6_t": coarser(t["layer6_out"], 2, "RND_CONV", "SAT"),  # pool1 and its clones
-        "layer7_t": narrower(t["layer7_out"], 1, "RND", "SAT_ZERO"),
-        "layer9_t": coarser(t["layer9_out"], 1, "RND_MIN_INF", "SAT"),  # fire2_expand3x3_pad
-        "layer10_t": FixedPoint(9, 0, True, "TRN_ZERO", "SAT"),
+        "layer7_t": FixedPoint(8, 1, True, "RND", "SAT_ZERO"),
+        "layer9_t": FixedPoint(7, 1, True, "RND_MIN_INF", "SAT"),  # fire2_expand3x3_pad
+        "layer10_t": FixedPoint(9, 0, True, "TRN_ZERO", "SAT_ZERO"),
         "layer11_t": coarser(t["layer11_out"], 2, "RND_INF", "SAT"),
         "layer14_t": narrower(coarser(t["layer14_out"], 1), 1, "RND_ZERO", "WRAP"),  # fire2_concat
         "layer15_t": narrower(coarser(t["layer15_out"], 2), 1, "RND_CONV", "SAT_ZERO"),  # fire2_add
