@@ -66,7 +66,7 @@ def stage_of(line: str) -> Stage | None:
     HLS's and Vivado's own wording.
     """
     banner = _BANNER.search(line)
-    if banner is not None:
+    if banner is not None and banner[1].strip():
         title = _STEPS.get(banner[1], banner[1].strip().lower())
         if banner[2] is None:
             return Stage(title)

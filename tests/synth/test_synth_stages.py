@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sqz_hw.synth.stages import Stage, is_error, stage_of
@@ -61,6 +61,7 @@ def test_errors(line: str, error: bool) -> None:
 
 
 @given(st.text(max_size=200))
+@example(" ")
 def test_any_line_is_read(line: str) -> None:
     stage = stage_of("***** " + line + " *****")
     assert stage is None or stage.title
