@@ -64,8 +64,8 @@ def measure(name: str, images: int, golden_images: int, folder: Path) -> dict[st
     names = {"name": model.name, "part": part.name, "clock_mhz": 100.0}
     with quiet():
         plain = convert(model, options, Decisions(), folder)
-        decisions = decide(design_of(plain, model, **names), part.dsp)
-        graph = convert(model, options, decisions, folder / "hls")
+        fitting = decide(design_of(plain, model, **names), part.budget)
+        graph = convert(model, options, fitting.chosen.decisions, folder / "hls")
         write_project(graph, folder / "hls")
     design = design_of(graph, model, **names)
     pixels = made_images(model.architecture.input_size, max(images, golden_images), 1).x
