@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,9 +9,8 @@ from rich.console import Console
 
 from sqz_hw import zoo
 from sqz_hw.errors import BadInputError
+from sqz_hw.files import write_whole
 
-ALEXNET_BYTES = 240_000_000
-"""AlexNet in float32, as the SqueezeNet paper counts it (arXiv 1602.07360, table 2: 240 MB)."""
 FLOAT_BYTES = 4
 
 
@@ -26,6 +23,7 @@ def command(model: str, output: Path, bits: int | None) -> int:
     from sqz_hw.model import modelfile
     from sqz_hw.model.compression import container
     from sqz_hw.model.compression.sharing import share_weights
+    from sqz_hw.report.sections import ALEXNET
 
     if output.is_dir():
         raise BadInputError(f"--output must be a file, and {output} is a folder; name a file in it")
@@ -35,27 +33,14 @@ def command(model: str, output: Path, bits: int | None) -> int:
     given = modelfile.load(path)
     shared = given if bits is None else share_weights(given, bits)
     data = container.write(shared)
-    _place(output, data)
+    write_whole(output, data)
     dense = FLOAT_BYTES * shared.architecture.parameters
     console = Console()
     for line in (
         f"{shared.name}: {len(data):,} bytes, biases and codebooks included",
         f"float32: {dense:,} bytes, {dense / len(data):.1f} times as many",
-        f"AlexNet: {ALEXNET_BYTES:,} bytes, {ALEXNET_BYTES / len(data):.0f} times as many",
+        f"AlexNet: {ALEXNET.bytes:,} bytes, {ALEXNET.bytes / len(data):.0f} times as many",
         f"wrote {output}",
     ):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     return 0
-
-
-def _place(path: Path, data: bytes) -> None:
-    """Write beside ``path`` and move into place: never a half-written file."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise BadInputError(f"{path} cannot be written ({error.strerror}); choose another place") from error

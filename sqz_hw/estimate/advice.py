@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqz_hw.design import Design
 from sqz_hw.estimate.fitting import LIKELY, SURE, Fitting, fit, fit_of, shortages
 from sqz_hw.estimate.parts import Part, all_parts
-from sqz_hw.estimate.resources import RESOURCES, estimate_resources
+from sqz_hw.estimate.resources import estimate_resources
 from sqz_hw.estimate.scaling import with_bits, with_width
 
 FEWER_BITS = 4
@@ -57,7 +57,7 @@ def _larger_part(fitting: Fitting, part: Part) -> str:
         (other for other in all_parts() if other.budget["LUT"] > part.budget["LUT"]),
         key=lambda other: (other.budget["LUT"], other.name),
     )
-    found = {other.name: fit_of(fitting.chosen.resources, _only(other.budget)) for other in larger}
+    found = {other.name: fit_of(fitting.chosen.resources, other.budget) for other in larger}
     sure = next((name for name, fits in found.items() if fits == SURE), None)
     likely = next((name for name, fits in found.items() if fits == LIKELY), None)
     names = [f"{sure} (even at its upper bounds)"] if sure else []
@@ -70,7 +70,7 @@ def _bits(fitting: Fitting, budget: Mapping[str, int]) -> str:
     narrow = with_bits(fitting.chosen.design, FEWER_BITS, FEWER_BITS)
     resources = estimate_resources(narrow)
     text = f"fewer bits: with {FEWER_BITS}-bit weights and activations"
-    return f"{text} it {_outcome(fit_of(resources, _only(budget)), shortages(resources, budget))}"
+    return f"{text} it {_outcome(fit_of(resources, budget), shortages(resources, budget))}"
 
 
 def _width(design: Design, budget: Mapping[str, int], target_fps: float | None) -> str:
@@ -87,7 +87,3 @@ def _outcome(fits: int, short: Mapping[str, object]) -> str:
     if fits == LIKELY:
         return "is expected to fit"
     return f"is still short of {' and '.join(short)}"
-
-
-def _only(budget: Mapping[str, int]) -> dict[str, int]:
-    return {name: budget[name] for name in RESOURCES}

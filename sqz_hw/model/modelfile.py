@@ -8,9 +8,7 @@ or int32, so the file is the hardware's own numbers.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from sqz_hw.errors import BadInputError, ModelFileError
+from sqz_hw.files import write_whole
 from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.preprocessing import Preprocessing, Three
 from sqz_hw.model.quantisation import INPUT_TYPE, Quantisation
@@ -182,16 +181,7 @@ def save(model: Model, path: Path) -> None:
         "preprocessing": _preprocessing(model),
         "record": dict(model.record),
     }
-    data = save_tensors(tensors, {METADATA_KEY: json.dumps(meta, sort_keys=True)})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise BadInputError(f"{path} cannot be written ({error.strerror}); choose another place") from error
+    write_whole(path, save_tensors(tensors, {METADATA_KEY: json.dumps(meta, sort_keys=True)}))
 
 
 def load(path: Path) -> Model:

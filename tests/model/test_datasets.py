@@ -451,7 +451,7 @@ def test_a_download_that_fails_says_what_to_do(tmp_path, monkeypatch, capsys):
 
     def fails():
         print("Downloading data")  # noqa: T201  as Keras does
-        raise Exception("URL fetch failure: None -- no network")
+        raise Exception("URL fetch failure: None -- no network")  # what keras.utils.get_file itself raises
 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tf.keras.datasets.cifar10, "load_data", fails)
