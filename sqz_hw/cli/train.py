@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sqz_hw.errors import BadInputError, IllegalArchitectureError
 from sqz_hw.model.architecture import MAX_SIDE, Architecture, named, small_stem
-from sqz_hw.model.settings import TrainSettings
 from sqz_hw.settings import validated
+from sqz_hw.training.settings import TrainSettings
 
 SMALL_IMAGES = 64
 """Up to this side, the network gets the stem for small images."""
@@ -65,8 +65,9 @@ def _setting_options(function: Any) -> Any:
 @_setting_options
 def command(**options: Any) -> int:
     """Train, prune and quantise a SqueezeNet; writes model.safetensors."""
-    from sqz_hw.model import datasets, training
+    from sqz_hw.model import datasets
     from sqz_hw.model.modelfile import check_name
+    from sqz_hw.training import run as training
 
     name = options["name"] or options["output"].resolve().name
     check_name(name)
@@ -100,7 +101,7 @@ def command(**options: Any) -> int:
 
 
 def _train(run: Any, resume: bool, console: Console) -> Any:
-    from sqz_hw.model import training
+    from sqz_hw.training import run as training
 
     columns = (
         TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(),

@@ -17,11 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints
 from sqz_hw.model.architecture import Architecture
-from sqz_hw.model.augmentation import Batches, to_float
+from sqz_hw.model.augmentation import to_float
 from sqz_hw.model.calibration import calibrate
-from sqz_hw.model.checkpoints import STAGES, Progress
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model, load, save
 from sqz_hw.model.network import (
@@ -32,9 +30,12 @@ from sqz_hw.model.network import (
     quantised_network,
     set_weights,
 )
-from sqz_hw.model.pruning import MaskedModel, prune_fire_modules, pruning_callback, strip
 from sqz_hw.model.quantisation import quantise
-from sqz_hw.model.settings import TrainSettings
+from sqz_hw.training import checkpoints
+from sqz_hw.training.batches import Batches
+from sqz_hw.training.checkpoints import STAGES, Progress
+from sqz_hw.training.pruning import MaskedModel, prune_fire_modules, pruning_callback, strip
+from sqz_hw.training.settings import TrainSettings
 
 Report = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, batches done, batches in all, metrics so far."""

@@ -8,13 +8,14 @@ import pytest
 from models import TINY, random_images
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints, training
-from sqz_hw.model.augmentation import Batches
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import load
 from sqz_hw.model.network import float_network, quantised_network, set_weights
-from sqz_hw.model.settings import TrainSettings
-from sqz_hw.model.training import Run, accuracy, split, train
+from sqz_hw.training import checkpoints
+from sqz_hw.training import run as training
+from sqz_hw.training.batches import Batches
+from sqz_hw.training.run import Run, accuracy, split, train
+from sqz_hw.training.settings import TrainSettings
 
 IMAGES = 40
 SETTINGS = TrainSettings(

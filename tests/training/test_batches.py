@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sqz_hw.model.augmentation import Batches, to_float
+from sqz_hw.model.augmentation import to_float
+from sqz_hw.training.batches import Batches
 
 RNG = np.random.default_rng(1)
 X = RNG.integers(1, 256, (50, 16, 16, 3), np.uint8)

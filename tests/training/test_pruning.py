@@ -9,7 +9,7 @@ from models import TINY, random_images, random_model, random_weights
 
 from sqz_hw.model.augmentation import to_float
 from sqz_hw.model.network import float_network, quantised_network, set_weights
-from sqz_hw.model.pruning import MaskedModel, prune_fire_modules, pruning_callback, strip
+from sqz_hw.training.pruning import MaskedModel, prune_fire_modules, pruning_callback, strip
 
 BATCH = 4
 ONE_FIRE = replace(TINY, fire_modules=1)

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints
-from sqz_hw.model.checkpoints import FILE_NAME, Progress, read_progress, restore, write
+from sqz_hw.training import checkpoints
+from sqz_hw.training.checkpoints import FILE_NAME, Progress, read_progress, restore, write
 
 PROGRESS = Progress("prune", 3, 12.5, [{"stage": "float", "loss": 0.1 + 0.2}], {"seed": 1, "data": "d.npz"})
 X = np.random.default_rng(1).normal(size=(32, 3)).astype(np.float32)
