@@ -1,8 +1,8 @@
-"""Magnitude pruning of the Fire modules by tfmot's schedules, and masks that training keeps."""
+"""Gradual magnitude pruning: masks that close on tfmot's schedule, each layer to its own density."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,67 +19,78 @@ UPDATES = 20
 """Times that masks are chosen anew on the ramp, at least; a long ramp has one every 20 steps."""
 
 
-def prune_fire_modules(network: Any, arch: Architecture, sparsity: float, steps: int) -> Any:
-    """Wrap the convolutions of the Fire modules for gradual magnitude pruning.
+class Masks:
+    """Which weights of a network are kept at zero.
 
     Args:
-        network: the float network.
+        network: its layers' kernels are held.
         arch: its architecture.
-        sparsity: share of zeros in each kernel at the end of the ramp.
-        steps: training steps of the stage.
-
-    Returns:
-        A network that shares the weights; train it with ``pruning_callback``.
+        layers: names of the convolutions that have masks.
     """
-    in_fire = {s.safe_name for s in arch.convolutions if s.fire}
-    schedule = _schedule(sparsity, steps)
 
-    def wrap(layer: Any) -> Any:
-        if layer.name in in_fire:
-            return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
-        return layer
+    def __init__(self, network: Any, arch: Architecture, layers: Iterable[str]) -> None:
+        safe = {s.name: s.safe_name for s in arch.convolutions}
+        self.kernels: dict[str, Any] = {name: network.get_layer(safe[name]).kernel for name in layers}
+        self.variables: dict[str, Any] = {
+            name: tf.Variable(tf.ones(kernel.shape), trainable=False, name=f"{safe[name]}_mask")
+            for name, kernel in self.kernels.items()
+        }
 
-    return tf.keras.models.clone_model(network, clone_function=wrap)
+    def keep_zeros(self) -> None:
+        """Hold every weight that is zero now."""
+        for name, kernel in self.kernels.items():
+            self.variables[name].assign((kernel.numpy() != 0).astype(np.float32))
 
 
-def _schedule(sparsity: float, steps: int) -> Any:
+class GradualPruning:
+    """Closes masks by magnitude as training goes on.
+
+    Args:
+        masks: of the layers to prune.
+        densities: share of weights that each layer keeps at the end of the ramp.
+        steps: training steps of the stage.
+    """
+
+    def __init__(self, masks: Masks, densities: Mapping[str, float], steps: int) -> None:
+        self._masks = masks
+        self._densities = dict(densities)
+        self._schedules = {name: schedule(1.0 - d, steps) for name, d in densities.items()}
+
+    def update(self, step: int, momentum: Mapping[str, Any]) -> bool:
+        """Choose masks anew if it is time; weights and momentum outside are set to zero.
+
+        Args:
+            step: number of the training step that follows, from 0.
+            momentum: the optimiser's velocity of each layer's kernel, if it has one.
+        """
+        due = False
+        for name, density in self._densities.items():
+            now, sparsity = self._schedules[name](tf.constant(step))
+            if not bool(now):
+                continue
+            due = True
+            kernel = self._masks.kernels[name]
+            values = kernel.numpy()
+            kept = round(values.size * max(density, 1.0 - float(sparsity)))
+            mask = largest(values, kept)
+            self._masks.variables[name].assign(mask)
+            kernel.assign(values * mask)
+            if name in momentum:
+                momentum[name].assign(momentum[name].numpy() * mask)
+        return due
+
+
+def largest(values: npt.NDArray[np.float32], kept: int) -> npt.NDArray[np.float32]:
+    """A mask of ones where the ``kept`` largest magnitudes are, the first of equals."""
+    mask = np.zeros(values.size, np.float32)
+    mask[np.argsort(-np.abs(values).ravel(), kind="stable")[:kept]] = 1.0
+    return mask.reshape(values.shape)
+
+
+def schedule(sparsity: float, steps: int) -> Any:
     """The ramp; its last update falls on its end, so that the final sparsity is reached."""
     every = max(1, min(20, int(steps * RAMP) // UPDATES))
     end = int(steps * RAMP) // every * every
     if end == 0:
         return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=0, frequency=1)
     return tfmot.sparsity.keras.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=every)
-
-
-def strip(network: Any) -> Any:
-    """The plain network again, zeros in place."""
-    return tfmot.sparsity.keras.strip_pruning(network)
-
-
-def pruning_callback() -> Any:
-    """The callback that moves the pruning step; it takes its start from the optimiser's counter."""
-    return tfmot.sparsity.keras.UpdatePruningStep()
-
-
-class MaskedModel(tf.keras.Model):  # type: ignore[misc]
-    """A network whose pruned weights stay zero: masks are applied after every update."""
-
-    masks: tuple[tuple[Any, Any], ...] = ()
-
-    def keep_zeros(self, arch: Architecture, kernels: Mapping[str, npt.NDArray[np.float32]]) -> None:
-        """Fix the zeros of the Fire modules' ``<layer>/kernel`` arrays."""
-        self.masks = tuple(
-            (
-                self.get_layer(s.safe_name).kernel,
-                tf.constant((kernels[f"{s.name}/kernel"] != 0).astype(np.float32)),
-            )
-            for s in arch.convolutions
-            if s.fire
-        )
-
-    def train_step(self, data: Any) -> Any:
-        """One step of Keras's own, then the masks."""
-        logs = super().train_step(data)
-        for kernel, mask in self.masks:
-            kernel.assign(kernel * mask)
-        return logs
