@@ -31,7 +31,9 @@ class Masks:
     def __init__(self, network: Any, arch: Architecture, layers: Iterable[str]) -> None:
         held = set(layers)
         safe = {s.name: s.safe_name for s in arch.convolutions if s.name in held}
-        self.kernels: dict[str, Any] = {n: network.get_layer(safe_name).kernel for n, safe_name in safe.items()}
+        self.kernels: dict[str, Any] = {
+            n: network.get_layer(safe_name).kernel for n, safe_name in safe.items()
+        }
         self.variables: dict[str, Any] = {
             name: tf.Variable(tf.ones(kernel.shape), trainable=False, name=f"{safe[name]}_mask")
             for name, kernel in self.kernels.items()
