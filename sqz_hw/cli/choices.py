@@ -28,7 +28,7 @@ def choice_tables(line: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def _table(title: str, rows: Mapping[str, Mapping[str, float]], chosen: Mapping[str, str]) -> Table:
-    table = Table("layer", title=title, title_justify="left")
+    table = Table("layer", title=title, title_justify="left", box=None, pad_edge=False)
     columns = list(next(iter(rows.values()), {}))
     for column in (*columns, "chosen"):
         table.add_column(column, justify="right")

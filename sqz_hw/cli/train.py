@@ -103,7 +103,7 @@ def command(**options: Any) -> int:
     name = options["name"] or options["output"].resolve().name
     check_name(name)
     start = None if options["start"] is None else given.read("--start", options["start"])
-    settings = _settings(options, start is not None)
+    settings = settings_of(options, start is not None)
     teacher: Any = {"self": "self", "none": None}.get(options["teacher"], options["teacher"])
     if teacher not in ("self", None):
         teacher = given.read("--teacher", Path(teacher))
@@ -117,7 +117,7 @@ def command(**options: Any) -> int:
     if start is None:
         arch = _asked_for(options, data.x.shape[1], int(data.y.max()) + 1)
     else:
-        arch = _given(options, start.model.architecture, data.x.shape[1])
+        arch = given_architecture(options, start.model.architecture, data.x.shape[1])
     for part in (data, test):
         if part is not None:
             part.require_classes(arch.classes)
@@ -132,7 +132,12 @@ def command(**options: Any) -> int:
     return 0
 
 
-def _settings(options: dict[str, Any], started: bool) -> TrainSettings:
+def settings_of(options: dict[str, Any], started: bool) -> TrainSettings:
+    """Settings as the options say; with a model to start from, no float stage unless asked for.
+
+    Raises:
+        BadInputError: an option out of range, or a budget that cannot be read.
+    """
     given = {k: options[k] for k in TrainSettings.model_fields if options.get(k) is not None}
     if started:
         given.setdefault("float_epochs", 0)
@@ -161,8 +166,12 @@ def _asked_for(options: dict[str, Any], size: int, classes: int) -> Architecture
     return arch
 
 
-def _given(options: dict[str, Any], arch: Architecture, size: int) -> Architecture:
-    """The architecture of the model to start from; options may say the same, and nothing else."""
+def given_architecture(options: dict[str, Any], arch: Architecture, size: int) -> Architecture:
+    """The architecture of the model to start from; options may say the same, and nothing else.
+
+    Raises:
+        BadInputError: they say something else, or the images have another size.
+    """
     if arch.input_size != size:
         raise BadInputError(
             f"--start takes images of {arch.input_size}x{arch.input_size}, and those given are "

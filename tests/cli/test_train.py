@@ -4,14 +4,14 @@ import re
 
 import numpy as np
 import pytest
-from models import TINY, random_images
+from models import TINY, random_float_model, random_images
 
 from sqz_hw import zoo
 from sqz_hw.cli import main
-from sqz_hw.cli.train import with_fields
-from sqz_hw.errors import IllegalArchitectureError
-from sqz_hw.model.architecture import V1_0
-from sqz_hw.model.modelfile import load
+from sqz_hw.cli.train import given_architecture, settings_of, with_fields
+from sqz_hw.errors import BadInputError, IllegalArchitectureError
+from sqz_hw.model.architecture import V1_0, Architecture
+from sqz_hw.model.modelfile import load, save
 
 
 @pytest.fixture
@@ -49,6 +49,81 @@ TINY_OPTIONS = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def start(tmp_path):
+    """A float model of the options' architecture, but for three classes."""
+    arch = Architecture.from_dict({**TINY.to_dict(), "bypass": "complex", "classes": 3})
+    save(random_float_model(arch), tmp_path / "start.safetensors")
+    return arch, tmp_path / "start.safetensors"
+
+
+def said(**options):
+    return {"architecture": None, "width": None, "bypass": None, "changes": (), **options}
+
+
+def test_a_start_brings_its_architecture(start):
+    arch, _ = start
+    assert given_architecture(said(), arch, 16) == arch
+    same = said(architecture="tiny", width=1.0, bypass="complex", changes=("base_e=8", "pools_after=[1]"))
+    assert given_architecture(same, arch, 16) == arch
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "message"),
+    [
+        ({"bypass": "simple"}, 16, "--start has bypass complex, and the options say simple; leave"),
+        ({"width": 0.5}, 16, "--start has width 1.0, and the options say 0.5; leave"),
+        ({"architecture": "v1.1"}, 16, "--start has name tiny, and the options say v1.1; leave"),
+        ({"changes": ("base_e=16",)}, 16, "--start has base_e 8, and the options say 16; leave"),
+        ({}, 32, "--start takes images of 16x16, and those given are 32x32; give images of that size"),
+    ],
+    ids=str,
+)
+def test_options_that_say_something_else_than_the_start(start, options, size, message):
+    with pytest.raises(BadInputError, match=f"^{re.escape(message)}"):
+        given_architecture(said(**options), start[0], size)
+
+
+def test_a_start_skips_the_float_stage_unless_it_is_asked_for():
+    options = {"memory_budget": None, "part": None}
+    assert (settings_of(options, True).float_epochs, settings_of(options, False).float_epochs) == (0, 26)
+    assert settings_of({**options, "float_epochs": 3}, True).float_epochs == 3
+    budget = settings_of({**options, "memory_budget": "60%", "part": "xc7z020"}, False)
+    assert budget.memory_bits == 3_096_576
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--float-epochs", "0"], "--float-epochs 0 needs a network to start from; give --start FILE"),
+        (
+            ["--teacher", "none", "--distill-weight", "0.3"],
+            "--distill-weight needs a teacher; give --teacher FILE",
+        ),
+        (
+            ["--teacher", "nowhere.safetensors"],
+            "a model must be a name from the zoo or a .safetensors file; there",
+        ),
+        (["--part", "xc7z020"], "--part is what --memory-budget is a share of; give both, such as 60%"),
+        (["--memory-budget", "60%"], "--memory-budget 60% is a share of a part's memory; give --part"),
+        (
+            ["--precision", "float16"],
+            "Invalid value for '--precision': 'float16' is not one of 'float32', 'bfloat16'",
+        ),
+        (["--density", "0"], "--density: input should be greater than 0, not 0.0"),
+        (["--sparsity", "0.5", "--density", "0.5"], "--sparsity prunes every Fire kernel alike"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)
+def test_options_of_the_recipe_that_cannot_be(npz, tmp_path, capsys, options, message):
+    output = tmp_path / "run"
+    base = ["train", "--data", npz, "--output", str(output), "--validation-images", "4", "--batch-size", "8"]
+    code = main([*base, *TINY_OPTIONS, *options])
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "pattern"),
     [
@@ -78,12 +153,15 @@ def test_a_whole_run_in_the_current_folder(npz, tmp_path, monkeypatch, capsys):
     options = [
         "--data", npz, "--test-data", npz, "--output", ".", *TINY_OPTIONS, "--batch-size", "8",
         "--validation-images", "4", "--float-epochs", "1", "--prune-epochs", "1", "--qat-epochs", "1",
-        "--weight-bits", "4", "--sparsity", "0.5",
+        "--weight-bits", "4", "--density", "0.5",
     ]  # fmt: skip
     assert main(["train", *options]) == 0
     out = capsys.readouterr().out
     model = load(zoo.find("."))
     assert f"my-net: {model.architecture.parameters:,} parameters" in out
+    assert re.search(r"density: loss increase of each layer alone; validation loss \d\.\d{4}", out)
+    assert re.search(r"fire2/squeeze1x1 ( +[+-]\d\.\d{4}){6} +\d\.\d{3}\n", out)
+    assert f"{model.record['stored_bits']:,} bits" in out
     assert re.search(
         r"top-1 on 24 test images: float \d+\.\d\d %, pruned \d+\.\d\d %, quantised \d+\.\d\d %", out
     )
