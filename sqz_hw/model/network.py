@@ -34,7 +34,14 @@ ARGMAX_NAME = "argmax"
 Layer = tf.keras.layers.Layer
 
 
-def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float = 0.0, seed: int = 0) -> Any:
+def float_network(
+    arch: Architecture,
+    *,
+    batch_norm: bool = True,
+    dropout: float = 0.0,
+    seed: int = 0,
+    synchronised: bool = False,
+) -> Any:
     """The float network for training (``batch_norm``) or after folding.
 
     Args:
@@ -42,6 +49,7 @@ def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float
         batch_norm: normalise after each convolution, which then has no bias of its own.
         dropout: share of conv10's input dropped while training (the paper uses 0.5).
         seed: of the dropout.
+        synchronised: batch norm takes its statistics over all replicas of a distribution strategy.
 
     Output shape:
         (N, classes): mean of conv10's map after ReLU, without softmax.
@@ -52,21 +60,24 @@ def float_network(arch: Architecture, *, batch_norm: bool = True, dropout: float
             spec.out_shape[2],
             spec.kernel,
             strides=spec.stride,
-            padding="same" if _same(spec) else "valid",
+            padding="same" if keeps_size(spec) else "valid",
             use_bias=not batch_norm,
             kernel_initializer="he_normal",
             name=spec.safe_name,
-        )(x if _same(spec) else _pad(spec, x))
+        )(x if keeps_size(spec) else pad(spec, x))
         if batch_norm:
             x = tf.keras.layers.BatchNormalization(
-                epsilon=BATCH_NORM_EPSILON, momentum=0.9, name=f"{spec.safe_name}_bn"
+                epsilon=BATCH_NORM_EPSILON,
+                momentum=0.9,
+                synchronized=synchronised,
+                name=f"{spec.safe_name}_bn",
             )(x)
         return x
 
     def relu(spec: LayerSpec, x: Any) -> Any:
         return tf.keras.layers.ReLU(name=spec.safe_name)(x)
 
-    return _build(arch, conv, relu, ResumableDropout(dropout, seed, "dropout") if dropout else None)
+    return build(arch, conv, relu, ResumableDropout(dropout, seed, "dropout") if dropout else None)
 
 
 def quantised_network(
@@ -98,13 +109,13 @@ def quantised_network(
             name=spec.safe_name,
         )
         layer.in_float64 = spec.safe_name in in_float64
-        return layer(_pad(spec, x))
+        return layer(pad(spec, x))
 
     def relu(spec: LayerSpec, x: Any) -> Any:
         quantizer = activation_quantizer(quantisation.activations[spec.name])
         return FixedPointRelu2D(quantizer, name=spec.safe_name, autocast=False)(x)
 
-    network = _build(arch, conv, relu)
+    network = build(arch, conv, relu)
     if argmax:
         network = tf.keras.Model(network.input, ArgMax(name=ARGMAX_NAME)(network.output), name="squeezenet")
     return network
@@ -144,12 +155,19 @@ def fold_batch_norm(network: Any, arch: Architecture) -> dict[str, npt.NDArray[n
     return weights
 
 
-def _build(
+def build(
     arch: Architecture,
     conv: Callable[[LayerSpec, Any], Any],
     relu: Callable[[LayerSpec, Any], Any],
     dropout: ResumableDropout | None = None,
 ) -> Any:
+    """A Keras network from makers of its convolutions and ReLUs; the average is always float32.
+
+    Args:
+        arch: what to build.
+        conv, relu: called with the layer's data and its input; give its output.
+        dropout: put before the last convolution.
+    """
     tensors: dict[str, Any] = {}
     source: Any = None
     for spec in arch.layers:
@@ -165,23 +183,24 @@ def _build(
             out = relu(spec, args[0])
         elif spec.kind is Kind.MAX_POOL:
             out = StreamMaxPooling2D(spec.kernel, spec.stride, padding="valid", name=spec.safe_name)(
-                _pad(spec, args[0])
+                pad(spec, args[0])
             )
         elif spec.kind is Kind.CONCAT:
             out = tf.keras.layers.Concatenate(name=spec.safe_name)(args)
         elif spec.kind is Kind.ADD:
             out = tf.keras.layers.Add(name=spec.safe_name)(args)
         else:
-            out = StreamGlobalAveragePooling2D(name=spec.safe_name)(args[0])
+            out = StreamGlobalAveragePooling2D(name=spec.safe_name, dtype="float32")(args[0])
         tensors[spec.name] = out
     return tf.keras.Model(source, tensors[arch.layers[-1].name], name="squeezenet")
 
 
-def _same(spec: LayerSpec) -> bool:
+def keeps_size(spec: LayerSpec) -> bool:
+    """Whether Keras's "same" padding is the layer's own."""
     return spec.stride == 1 and spec.kernel % 2 == 1 and spec.padding == (spec.kernel // 2,) * 4
 
 
-def _pad(spec: LayerSpec, x: Any) -> Any:
+def pad(spec: LayerSpec, x: Any) -> Any:
     """Explicit zeros. After a ReLU they stand in for Caffe's ceil-mode pooling as well."""
     top, bottom, left, right = spec.padding
     if not any(spec.padding):

@@ -1,5 +1,7 @@
 """The pipeline: float, pruned, quantised; stopped anywhere and resumed to the same weights."""
 
+import json
+import os
 import re
 from dataclasses import replace
 
@@ -8,13 +10,14 @@ import pytest
 from models import TINY, random_images
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints, training
-from sqz_hw.model.augmentation import Batches
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import load
 from sqz_hw.model.network import float_network, quantised_network, set_weights
-from sqz_hw.model.settings import TrainSettings
-from sqz_hw.model.training import Run, accuracy, split, train
+from sqz_hw.training import checkpoints, loop
+from sqz_hw.training.batches import Batches
+from sqz_hw.training.evaluation import accuracy
+from sqz_hw.training.run import Run, split, train
+from sqz_hw.training.settings import TrainSettings
 
 IMAGES = 40
 SETTINGS = TrainSettings(
@@ -57,12 +60,12 @@ def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("training") / "run"
     reports, epochs = [], []
 
-    def noted(x, y, batch_size, seed, epoch):
+    def noted(x, y, batch_size, seed, epoch, **more):
         epochs.append((seed, epoch))
-        return Batches(x, y, batch_size, seed, epoch)
+        return Batches(x, y, batch_size, seed, epoch, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "Batches", noted)
+        patch.setattr(loop, "Batches", noted)
         model = train(make_run(output), resume=False, report=lambda *report: reports.append(report))
     assert epochs == [(5, n) for n in range(6)]  # over all stages, so that no batches come twice
     return model, output, reports
@@ -72,6 +75,7 @@ def test_what_it_writes(finished):
     model, output, _ = finished
     assert sorted(p.name for p in output.iterdir()) == [
         "checkpoint.safetensors", "model-float.safetensors", "model-pruned.safetensors", "model.safetensors",
+        "train_log.jsonl",
     ]  # fmt: skip
     assert [load(output / f"model{s}.safetensors").kind for s in ("-float", "-pruned", "")] == [
         "float", "float", "quantised",
@@ -122,14 +126,23 @@ def test_history_and_record(finished):
     model, output, _ = finished
     progress = checkpoints.read_progress(output)
     assert (progress.stage, progress.epoch) == ("qat", 2)
-    assert [(e["stage"], e["epoch"]) for e in progress.history] == [
+    epochs = [e for e in progress.history if e["event"] == "epoch"]
+    assert [(e["stage"], e["epoch"]) for e in epochs] == [
         (stage, epoch) for stage in ("float", "prune", "qat") for epoch in (1, 2)
     ]
-    assert all({"loss", "train_top1", "validation_top1", "seconds"} <= set(e) for e in progress.history)
+    measured = {"loss", "train_top1", "validation_top1", "learning_rate", "seconds", "images_per_s"}
+    assert all(measured <= set(e) for e in epochs)
+    assert [e["event"] for e in progress.history if e["event"] != "epoch"] == ["start", "choice", "choice"]
+    lines = (output / "train_log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == progress.history
+    start = progress.history[0]
+    assert start["threads"] == len(os.sched_getaffinity(0))
+    assert start["host_cpus"] == os.cpu_count()
     record = model.record
     assert record["data"] == "made"
     assert (record["training_images"], record["validation_images"], record["test_images"]) == (IMAGES, 8, 0)
-    assert TrainSettings(**record["settings"]) == SETTINGS
+    assert TrainSettings(**record["settings"]) == SETTINGS.model_copy(update={"threads": start["threads"]})
+    assert not {"seconds", "date"} & set(record)  # or a resumed run would not give the same bytes
     assert "accuracy" not in record
 
 
@@ -260,7 +273,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         "lower --float-rate and train into another folder$",
         refusal(run, False),
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["train_log.jsonl"]
 
 
 # parts

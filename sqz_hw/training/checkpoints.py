@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from sqz_hw.errors import BadInputError
 
 FILE_NAME = "checkpoint.safetensors"
 STAGES = ("float", "prune", "qat")
+Groups = Mapping[str, Sequence[Any]]
+"""Variables by what they belong to: the model, its optimiser, its masks."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Progress:
         stage: one of ``STAGES``.
         epoch: epochs of the stage that are done.
         seconds: training time so far over all stages and restarts.
-        history: one entry an epoch over all stages.
+        history: one entry an epoch over all stages, and one for each choice and start.
         settings: what the run was started with; a resumed run must have the same.
+        choices: densities and widths that were chosen so far, with what they were chosen by.
     """
 
     stage: str
@@ -37,6 +41,7 @@ class Progress:
     seconds: float
     history: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         whole = isinstance(self.epoch, int) and self.epoch >= 0
@@ -44,17 +49,20 @@ class Progress:
             raise ValueError(f"{self.stage!r}, epoch {self.epoch!r}, {self.seconds!r} s")
         if not isinstance(self.history, list) or not isinstance(self.settings, dict):
             raise TypeError("history and settings")
+        if not isinstance(self.choices, dict):
+            raise TypeError("choices")
 
 
-def write(folder: Path, progress: Progress, network: Any) -> None:
-    """Store the network's and its optimiser's variables with the progress.
+def write(folder: Path, progress: Progress, groups: Groups) -> None:
+    """Store variables with the progress.
 
     Raises:
         BadInputError: the folder cannot be written.
     """
-    tensors = {f"model/{i:04d}": np.asarray(value) for i, value in enumerate(network.get_weights())}
-    tensors |= {
-        f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(network.optimizer.variables)
+    tensors = {
+        f"{group}/{i:04d}": np.asarray(variable.numpy())
+        for group, variables in groups.items()
+        for i, variable in enumerate(variables)
     }
     data = save_tensors(tensors, {"progress": json.dumps(asdict(progress), sort_keys=True)})
     partial = folder / f".{FILE_NAME}.{os.getpid()}.partial"
@@ -91,8 +99,8 @@ def read_progress(folder: Path) -> Progress | None:
         ) from error
 
 
-def restore(folder: Path, network: Any) -> None:
-    """Put the stored variables into a compiled network of the same stage.
+def restore(folder: Path, groups: Groups) -> None:
+    """Put stored values into variables; groups that are not asked for are left alone.
 
     Raises:
         BadInputError: the checkpoint is damaged or of another network.
@@ -100,11 +108,12 @@ def restore(folder: Path, network: Any) -> None:
     path = folder / FILE_NAME
     try:
         tensors = load_tensors(path.read_bytes())
-        network.optimizer.build(network.trainable_variables)
-        variables = network.optimizer.variables
-        network.set_weights([tensors[f"model/{i:04d}"] for i in range(len(network.get_weights()))])
-        for i, variable in enumerate(variables):
-            variable.assign(tensors[f"optimizer/{i:04d}"])
+        for group, variables in groups.items():
+            stored = sum(key.startswith(f"{group}/") for key in tensors)
+            if stored != len(variables):
+                raise ValueError(f"{group} must be {len(variables)} tensors, not {stored}")
+            for i, variable in enumerate(variables):
+                variable.assign(tensors[f"{group}/{i:04d}"])
     except (OSError, TypeError, ValueError, LookupError, SafetensorError) as error:
         raise BadInputError(
             f"{path} must be a checkpoint of this very network ({error}); train into another folder"

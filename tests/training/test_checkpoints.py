@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.model import checkpoints
-from sqz_hw.model.checkpoints import FILE_NAME, Progress, read_progress, restore, write
+from sqz_hw.training import checkpoints
+from sqz_hw.training.checkpoints import FILE_NAME, Progress, read_progress, restore, write
 
 PROGRESS = Progress("prune", 3, 12.5, [{"stage": "float", "loss": 0.1 + 0.2}], {"seed": 1, "data": "d.npz"})
 X = np.random.default_rng(1).normal(size=(32, 3)).astype(np.float32)
@@ -37,13 +37,18 @@ def fit(made, steps=1):
     return made
 
 
+def groups(made):
+    made.optimizer.build(made.trainable_variables)
+    return {"model": made.variables, "optimizer": made.optimizer.variables}
+
+
 def test_there_is_none(tmp_path):
     assert read_progress(tmp_path) is None
     assert read_progress(tmp_path / "nowhere") is None
 
 
 def test_progress_comes_back(tmp_path):
-    write(tmp_path / "new", PROGRESS, network())
+    write(tmp_path / "new", PROGRESS, groups(network()))
     assert read_progress(tmp_path / "new") == PROGRESS
     assert [p.name for p in (tmp_path / "new").iterdir()] == [FILE_NAME]
 
@@ -53,10 +58,10 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path, steps):
     """Weights, moving averages, momentum and step count are all in it."""
     whole = fit(network(), 6)
     first = fit(network(), 3)
-    write(tmp_path, PROGRESS, first)
+    write(tmp_path, PROGRESS, groups(first))
     second = network()
     fit(second, steps)  # whatever it held before goes
-    restore(tmp_path, second)
+    restore(tmp_path, groups(second))
     assert int(second.optimizer.iterations) == 3
     fit(second, 3)
     for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
@@ -64,20 +69,20 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path, steps):
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    write(tmp_path, PROGRESS, fit(network()))
+    write(tmp_path, PROGRESS, groups(fit(network())))
     with pytest.raises(
         BadInputError, match=r"must be a checkpoint of this very network \(.*\); train into another folder$"
     ):
-        restore(tmp_path, network(5))
+        restore(tmp_path, groups(network(5)))
 
 
 def test_a_checkpoint_that_is_gone_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="must be a checkpoint of this very network"):
-        restore(tmp_path, network())
+        restore(tmp_path, groups(network()))
 
 
 def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
-    write(tmp_path, PROGRESS, network())
+    write(tmp_path, PROGRESS, groups(network()))
 
     def full(self, data):
         with self.open("wb") as file:
@@ -89,7 +94,7 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
         BadInputError,
         match=r"cannot be written \(No space left on device\); make room, or choose another --output$",
     ):
-        write(tmp_path, Progress("qat", 1, 0.0), network())
+        write(tmp_path, Progress("qat", 1, 0.0), groups(network()))
     assert read_progress(tmp_path) == PROGRESS
     assert [p.name for p in tmp_path.iterdir()] == [FILE_NAME]
 
@@ -97,7 +102,7 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match="cannot be written"):
-        write(tmp_path / "file" / "run", PROGRESS, network())
+        write(tmp_path / "file" / "run", PROGRESS, groups(network()))
 
 
 DAMAGED = (
@@ -107,7 +112,7 @@ DAMAGED = (
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path):
-    write(tmp_path, PROGRESS, fit(network()))
+    write(tmp_path, PROGRESS, groups(fit(network())))
     path = tmp_path / FILE_NAME
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
@@ -117,13 +122,13 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
             read_progress(tmp_path)
     path.write_bytes(whole[:-1])
     with pytest.raises(BadInputError, match="must be a checkpoint of this very network"):
-        restore(tmp_path, network())
+        restore(tmp_path, groups(network()))
 
 
 @pytest.mark.parametrize(
     "changes",
     [{"stage": "flot"}, {"stage": None}, {"epoch": -1}, {"epoch": "3"}, {"seconds": "long"},
-     {"history": None}, {"settings": []}, {"extra": 1}],
+     {"history": None}, {"settings": []}, {"choices": 3}, {"extra": 1}],
     ids=str,
 )  # fmt: skip
 def test_progress_that_cannot_be_is_refused(tmp_path, changes):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sqz_hw.model.augmentation import Batches, to_float
+from sqz_hw.model.augmentation import to_float
+from sqz_hw.training.batches import Batches
 
 RNG = np.random.default_rng(1)
 X = RNG.integers(1, 256, (50, 16, 16, 3), np.uint8)
@@ -89,3 +90,54 @@ def test_small_images_are_only_mirrored():
     assert all(np.logical_xor(mirrored, same))
     assert any(mirrored)
     assert any(same)
+
+
+def test_a_square_around_a_random_pixel_is_blanked():
+    """In place and size as drawn, cut off at the borders; all else as without."""
+    plain, labels = epoch()
+    holes, same_labels = epoch(cutout=5)
+    np.testing.assert_array_equal(labels, same_labels)
+    corners = set()
+    for before, after in zip(plain, holes, strict=True):
+        blank = (after == 0).all(axis=2) & ((before != 0).any(axis=2))
+        np.testing.assert_array_equal(after[~blank], before[~blank])
+        changed = (after == 0).all(axis=2)
+        rows = np.flatnonzero((changed & blank).any(axis=1))
+        assert len(rows) == 0 or np.ptp(rows) < 5
+        if len(rows):
+            corners.add((rows[0], np.flatnonzero(blank.any(axis=0))[0]))
+    assert len(corners) > 20
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_share_each_batch_and_see_what_one_would(workers):
+    whole = Batches(X, Y, 10, 1, 3, cutout=4)
+    parts = [Batches(X, Y, 10, 1, 3, cutout=4, worker=w, workers=workers) for w in range(workers)]
+    for i in range(len(whole)):
+        images, labels = whole[i]
+        for w, part in enumerate(parts):
+            np.testing.assert_array_equal(part[i][0], images[w::workers])
+            np.testing.assert_array_equal(part[i][1], labels[w::workers])
+
+
+def test_batches_made_ahead_are_the_same():
+    batches = Batches(X, Y, 10, 1, 0)
+    made = list(batches.ahead())
+    assert len(made) == 5
+    for i, (images, labels) in enumerate(made):
+        np.testing.assert_array_equal(images, batches[i][0])
+        np.testing.assert_array_equal(labels, batches[i][1])
+    assert list(Batches(X, Y, 51, 1, 0).ahead()) == []
+
+
+def test_a_fault_in_a_batch_made_ahead_comes_out():
+    class Broken(Batches):
+        def __getitem__(self, index):
+            if index == 2:
+                raise RuntimeError("broken")
+            return super().__getitem__(index)
+
+    made = Broken(X, Y, 10, 1, 0).ahead()
+    next(made), next(made)
+    with pytest.raises(RuntimeError, match=r"^broken$"):
+        next(made)

@@ -1,0 +1,1 @@
+"""Training: float, pruned and quantised networks from images."""

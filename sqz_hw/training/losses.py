@@ -1,0 +1,44 @@
+"""The loss: labels, and where there is a teacher, its scores on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from sqz_hw.training.settings import DISTILL_WEIGHT, TrainSettings
+
+Loss = Callable[[Any, Any, Any], Any]
+"""Called with images, labels and scores; gives one loss an image."""
+
+
+def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Loss:
+    """(1 - a) CE(labels) + a T^2 KL(teacher || student), softmaxes at temperature T in the second term.
+
+    Hinton, Vinyals and Dean 2015 (arXiv 1503.02531), section 2: T^2 keeps the two gradients'
+    proportion whatever T is.
+
+    Args:
+        settings: ``label_smoothing``, ``distill_weight`` (a), ``distill_temperature`` (T).
+        classes: number of classes.
+        teacher: a network that gives float32 scores, or None: labels alone.
+    """
+    smooth = settings.label_smoothing
+
+    def labels_loss(labels: Any, scores: Any) -> Any:
+        wanted = tf.one_hot(labels, classes, 1.0 - smooth + smooth / classes, smooth / classes)
+        return tf.nn.softmax_cross_entropy_with_logits(wanted, scores)
+
+    if teacher is None:
+        return lambda images, labels, scores: labels_loss(labels, scores)
+    weight = DISTILL_WEIGHT if settings.distill_weight is None else settings.distill_weight
+    temperature = settings.distill_temperature
+
+    def loss(images: Any, labels: Any, scores: Any) -> Any:
+        theirs = tf.nn.log_softmax(tf.stop_gradient(teacher(images, training=False)) / temperature)
+        ours = tf.nn.log_softmax(scores / temperature)
+        divergence = tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
+        return (1.0 - weight) * labels_loss(labels, scores) + weight * temperature**2 * divergence
+
+    return loss

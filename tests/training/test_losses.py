@@ -1,0 +1,56 @@
+"""The loss against its formula in NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sqz_hw.training.losses import make_loss
+from sqz_hw.training.settings import TrainSettings
+
+RNG = np.random.default_rng(1)
+SCORES = RNG.normal(0, 3, (6, 4)).astype(np.float32)
+THEIRS = RNG.normal(0, 3, (6, 4)).astype(np.float32)
+LABELS = np.array([0, 1, 2, 3, 1, 0])
+IMAGES = np.zeros((6, 2, 2, 3), np.float32)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def labels_alone(scores, smooth=0.0):
+    wanted = np.eye(4)[LABELS] * (1 - smooth) + smooth / 4
+    return -(wanted * np.log(softmax(scores.astype(np.float64)))).sum(axis=1)
+
+
+class Teacher:
+    def __call__(self, images, training):
+        assert training is False
+        assert images.shape == IMAGES.shape
+        return tf.constant(THEIRS)
+
+
+def loss(scores=SCORES, teacher=None, **settings):
+    return make_loss(TrainSettings(**settings), 4, teacher)(
+        IMAGES, tf.constant(LABELS), tf.constant(scores)
+    ).numpy()
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.1])
+def test_labels_alone(smooth):
+    np.testing.assert_allclose(loss(label_smoothing=smooth), labels_alone(SCORES, smooth), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("given", "weight"), [(None, 0.5), (0.9, 0.9), (0.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
+def test_with_a_teacher(given, weight, temperature):
+    p, q = (softmax(s.astype(np.float64) / temperature) for s in (THEIRS, SCORES))
+    divergence = (p * np.log(p / q)).sum(axis=1)
+    wanted = (1 - weight) * labels_alone(SCORES) + weight * temperature**2 * divergence
+    found = loss(teacher=Teacher(), distill_weight=given, distill_temperature=temperature)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_a_student_like_its_teacher_has_no_more_to_learn_from_it():
+    np.testing.assert_allclose(loss(THEIRS, Teacher(), distill_weight=1.0), 0.0, atol=1e-6)
