@@ -106,7 +106,10 @@ def equalised(
 
 
 def fitted(
-    arch: Architecture, weights: Mapping[str, Array], samples: Mapping[str, Array], bits: int
+    arch: Architecture,
+    weights: Mapping[str, Array],
+    samples: Mapping[str, Array],
+    bits: int | Mapping[str, int],
 ) -> tuple[dict[str, Array], dict[str, Factors]]:
     """Weights of the same function whose activations' best range ends at a power of two.
 
@@ -117,7 +120,7 @@ def fitted(
         arch: the architecture.
         weights: folded float weights.
         samples: outputs of each ReLU, pixels x C.
-        bits: width of the activations.
+        bits: width of the activations, or of each by ReLU.
 
     Returns:
         the weights, and by ReLU the factors on its output's channels.
@@ -131,11 +134,12 @@ def fitted(
         top = float(values.max())
         if top <= 0:
             continue
+        width = bits if isinstance(bits, int) else bits[names[0]]
         limits = top * 2.0 ** (-np.arange(OCTAVES * STEPS) / STEPS)
         errors = []
         for limit in limits:
-            step = np.float32(limit / 2**bits)
-            codes = np.minimum(np.rint(values / step), 2**bits - 1)
+            step = np.float32(limit / 2**width)
+            codes = np.minimum(np.rint(values / step), 2**width - 1)
             errors.append(float(np.square(codes * step - values).sum(dtype=np.float64)))
         limit = limits[int(np.argmin(errors))]
         factor = 2.0 ** np.rint(np.log2(limit)) / limit

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sqz_hw.errors import BadInputError
+from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.calibration import activation_groups
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.network import Weights
@@ -28,7 +29,7 @@ from sqz_hw.training.sensitivity import (
     density_table,
     weight_bits_table,
 )
-from sqz_hw.training.settings import DENSITY
+from sqz_hw.training.settings import DENSITY, TrainSettings
 
 if TYPE_CHECKING:
     from sqz_hw.training.loop import Session
@@ -92,9 +93,7 @@ def bits(session: Session, progress: Progress, weights: Weights) -> Progress:
     if settings.memory_bits is None:
         same: dict[str, Any] = {
             "weights": {s.name: settings.weight_bits for s in arch.convolutions},
-            "activations": {
-                name: settings.activation_bits for names in activation_groups(arch) for name in names
-            },
+            "activations": most_activation_bits(arch, settings),
         }
         return _chosen(session, progress, {"bits": same}, {"bits": same, "by": "settings"})
     began = time.monotonic()
@@ -102,7 +101,8 @@ def bits(session: Session, progress: Progress, weights: Weights) -> Progress:
     weight_table = weight_bits_table(probe, arch, weights, settings.weight_bits)
     widths, used = choose_weight_bits(weight_table, arch, weights, settings.bias_bits, settings.memory_bits)
     images = run.train.x[: settings.calibration_images]
-    activation_table = activation_bits_table(probe, arch, weights, images, settings.activation_bits)
+    most = most_activation_bits(arch, settings)
+    activation_table = activation_bits_table(probe, arch, weights, images, most)
     chosen = {
         "weights": widths,
         "activations": choose_activation_bits(activation_table, settings.activation_tolerance),
@@ -118,6 +118,17 @@ def bits(session: Session, progress: Progress, weights: Weights) -> Progress:
         "choice_seconds": round(time.monotonic() - began, 1),
     }
     return _chosen(session, progress, {"bits": chosen, "bits_sensitivity": tables}, entry)
+
+
+def most_activation_bits(arch: Architecture, settings: TrainSettings) -> dict[str, int]:
+    """The largest width of each ReLU's output: ``expand_bits`` for what Fire modules put out."""
+    wide = ("relu_expand1x1", "relu_expand3x3", "relu_bypass1x1", "relu_add")
+    expand = settings.activation_bits if settings.expand_bits is None else settings.expand_bits
+    return {
+        name: expand if name.rpartition("/")[2] in wide else settings.activation_bits
+        for names in activation_groups(arch)
+        for name in names
+    }
 
 
 def _measured_on(run: Run) -> Dataset:

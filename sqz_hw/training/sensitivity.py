@@ -91,7 +91,7 @@ def weight_bits_table(probe: Probe, arch: Architecture, weights: Weights, most: 
 
 
 def activation_bits_table(
-    probe: Probe, arch: Architecture, weights: Weights, images: Images, most: int
+    probe: Probe, arch: Architecture, weights: Weights, images: Images, most: Mapping[str, int]
 ) -> Table:
     """Loss increase of each ReLU at each width, together with those that share its type.
 
@@ -102,14 +102,14 @@ def activation_bits_table(
         arch: the architecture.
         weights: folded float weights.
         images: training images that set the ranges.
-        most: the largest width.
+        most: the largest width of each ReLU's output.
     """
     table: Table = {}
     samples = sample_activations(arch, weights, images)
     for names in activation_groups(arch)[:-1]:
         row = {
             str(bits): probe.with_activations(names, best_activation_type(samples[names], bits))
-            for bits in widths(most)
+            for bits in widths(most[names[0]])
         }
         table.update(dict.fromkeys(names, row))
     return table

@@ -40,6 +40,10 @@ class TrainSettings(BaseModel):
         sparsity: prune every Fire kernel to this share of zeros instead, without looking.
         weight_bits, bias_bits, activation_bits, score_bits: widths; with ``memory_bits`` the most
             that a kernel and an activation get.
+        expand_bits: width of what Fire modules put out, in place of ``activation_bits``: wide streams,
+            which cost an HLS design its LUTs.
+        equalisation: rescale channels before quantisation, with this share of their differences taken over
+            by the weights (``rescale``); None leaves them.
         memory_bits: bound on the bits of weights, their indices and biases; widths are then chosen
             by sensitivity.
         activation_tolerance: loss increase (nats) up to which an activation is made narrower, where
@@ -75,7 +79,9 @@ class TrainSettings(BaseModel):
     weight_bits: int = Field(6, ge=2, le=16)
     bias_bits: int = Field(12, ge=2, le=16)
     activation_bits: int = Field(6, ge=2, le=16)
+    expand_bits: int | None = Field(None, ge=2, le=16)
     score_bits: int = Field(8, ge=2, le=16)
+    equalisation: float | None = Field(None, ge=0, le=1)
     memory_bits: int | None = Field(None, ge=1)
     activation_tolerance: float = Field(0.001, ge=0)
     calibration_images: int = Field(1024, ge=1)

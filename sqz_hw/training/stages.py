@@ -32,6 +32,7 @@ from sqz_hw.training.lean import computing_in, lean_network
 from sqz_hw.training.loop import Session, run_epochs
 from sqz_hw.training.losses import Loss, make_loss
 from sqz_hw.training.pruning import GradualPruning, Masks
+from sqz_hw.training.rescale import rescaled
 from sqz_hw.training.trainer import Trainer
 from sqz_hw.training.unfold import unfold
 
@@ -88,9 +89,13 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
     if progress.epoch == 0:
         progress = bits(session, progress, pruned)
     widths = progress.choices["bits"]
+    start = pruned
+    if settings.equalisation is not None:
+        images, activations = _calibration(run).x, widths["activations"]
+        start = rescaled(arch, pruned, images, activations, settings.equalisation, settings.seed)
     quantisation = calibrate(
         arch,
-        pruned,
+        start,
         _calibration(run).x,
         weight_bits=widths["weights"],
         bias_bits=settings.bias_bits,
@@ -99,7 +104,7 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
     )
     with computing_in(settings.precision):
         network = lean_network(arch, quantisation)
-    set_weights(network, pruned)
+    set_weights(network, start)
     masks = Masks(network, arch, prunable(arch, settings.prune_conv10))
     masks.keep_zeros()
     trainer = _trainer(session, network, "qat", _loss(run, run.teacher), masks)

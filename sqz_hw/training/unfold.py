@@ -19,10 +19,14 @@ BATCH = 128
 def unfold(network: Any, arch: Architecture, weights: Weights, images: Images) -> None:
     """Give a network with batch norm the function of a folded one.
 
-    Kernels stay as they are. With mean and variance of Wx over ``images`` as moving statistics,
+    With mean and variance of Wx over ``images`` as moving statistics,
     gamma = sqrt(variance + epsilon) and beta = bias + mean, batch norm adds the bias and nothing else:
     gamma (Wx - mean) / sqrt(variance + epsilon) + beta = Wx + bias. As the statistics are the
     data's, training on batches goes on from nearly the same function.
+
+    Batch norm takes any scale out of a kernel, and a step's effect goes with rate / |W|^2 (van Laarhoven
+    2017, arXiv 1706.05350, section 2). So that a rate means the same for every model, each kernel is
+    divided by the root mean square of its filters' norms, and its statistics with it.
 
     Args:
         network: ``float_network`` with batch norm; its weights are set.
@@ -31,12 +35,14 @@ def unfold(network: Any, arch: Architecture, weights: Weights, images: Images) -
         images: uint8, N x S x S x 3, that the statistics are taken on.
     """
     for name, (mean, variance) in _moments(arch, weights, images).items():
-        safe = name.replace("/", "_")
-        network.get_layer(safe).set_weights([weights[f"{name}/kernel"]])
-        gamma = np.sqrt(variance + BATCH_NORM_EPSILON)
+        safe, kernel = name.replace("/", "_"), weights[f"{name}/kernel"]
+        norm = float(np.sqrt(np.square(kernel, dtype=np.float64).sum() / kernel.shape[-1])) or 1.0
+        network.get_layer(safe).set_weights([(kernel / norm).astype(np.float32)])
+        variance = variance / norm**2
+        gamma = norm * np.sqrt(variance + BATCH_NORM_EPSILON)
         beta = weights[f"{name}/bias"] + mean
         network.get_layer(f"{safe}_bn").set_weights(
-            [a.astype(np.float32) for a in (gamma, beta, mean, variance)]
+            [a.astype(np.float32) for a in (gamma, beta, mean / norm, variance)]
         )
 
 

@@ -12,6 +12,7 @@ from sqz_hw.model.layers import Kind
 from sqz_hw.model.network import float_network, set_weights
 from sqz_hw.model.quantisation import best_weight_type, quantise
 from sqz_hw.training.choices import prunable
+from sqz_hw.training.decide import most_activation_bits
 from sqz_hw.training.sensitivity import (
     DENSITIES,
     Probe,
@@ -20,6 +21,7 @@ from sqz_hw.training.sensitivity import (
     weight_bits_table,
     widths,
 )
+from sqz_hw.training.settings import TrainSettings
 
 WEIGHTS = random_weights(TINY, 2)
 IMAGES = random_images(TINY, 30)
@@ -72,7 +74,8 @@ def test_weight_bits(probe):
 
 def test_activation_bits(probe):
     """Of the first ReLU against a network cut in two there; those that share a type have one row."""
-    table = activation_bits_table(probe, TINY, WEIGHTS, IMAGES, 6)
+    most = most_activation_bits(TINY, TrainSettings(activation_bits=6))
+    table = activation_bits_table(probe, TINY, WEIGHTS, IMAGES, most)
     relus = [s.name for s in TINY.layers if s.kind is Kind.RELU]
     assert set(table) == set(relus[:-1])
     assert all(list(row) == ["3", "4", "5", "6"] for row in table.values())

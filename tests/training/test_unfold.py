@@ -42,3 +42,10 @@ def test_statistics_are_those_of_the_images(networks):
     wanted = folded(x, training=False).numpy()
     given = trainable(x, training=True).numpy()
     assert np.abs(given - wanted).max() < 0.02 * np.abs(wanted).max()
+
+
+def test_kernels_have_filters_of_norm_one(networks):
+    arch, _, _, trainable, _ = networks
+    for spec in arch.convolutions:
+        (kernel,) = trainable.get_layer(spec.safe_name).get_weights()
+        assert np.sqrt(np.square(kernel).sum() / spec.out_shape[2]) == pytest.approx(1.0, rel=1e-4)

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Trains a float SqueezeNet in PyTorch, as a starting point (``train.py --start``) or a teacher.
+
+Nothing requires it: ``train.py`` has a float stage of its own. This one is several times as fast on a CPU
+with bfloat16 units (AMX), and runs on a GPU where there is one. Needs torch, numpy, click, pydantic,
+safetensors and pillow; g++ for ``--fused``. What it writes is a float model file of ours. The same command
+goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
+import checkpoint  # noqa: E402
+from augmentation import Epoch, pixels, split  # noqa: E402
+from float_network import Folded, Network  # noqa: E402
+
+from sqz_hw.model import datasets  # noqa: E402
+from sqz_hw.model.architecture import named, small_stem  # noqa: E402
+from sqz_hw.model.modelfile import Model, load, save  # noqa: E402
+
+WARM_UP = 2
+"""Epochs over which the rate rises."""
+
+
+def rate_at(step: int, steps: int, epochs: int, top: float) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    warm, total = min(WARM_UP, epochs / 4) * steps, epochs * steps
+    return top * min(
+        (step + 1) / warm, 0.5 * (1 + math.cos(math.pi * max(0.0, step - warm) / (total - warm)))
+    )
+
+
+def accuracy(network: torch.nn.Module, data: datasets.Dataset, device: torch.device) -> float:
+    """Top-1 in percent."""
+    network.eval()
+    hits = 0
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        for i in range(0, len(data), 500):
+            scores = network(pixels(torch.from_numpy(data.x[i : i + 500]), device)).float().cpu().numpy()
+            hits += int((scores.argmax(1) == data.y[i : i + 500]).sum())
+    network.train()
+    return 100 * hits / len(data)
+
+
+def loss_of(
+    scores: torch.Tensor, labels: torch.Tensor, target: torch.Tensor | None, o: dict[str, Any]
+) -> torch.Tensor:
+    """Cross entropy with smoothed labels, mixed with the teacher's (Hinton et al. 2015, section 2)."""
+    loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=o["label_smoothing"])
+    if target is None:
+        return loss
+    t, share = o["distill_temperature"], o["distill_weight"]
+    student, teacher = torch.log_softmax(scores / t, 1), torch.log_softmax(target / t, 1)
+    soft = torch.nn.functional.kl_div(student, teacher, log_target=True, reduction="batchmean")
+    return (1 - share) * loss + share * t * t * soft
+
+
+def one_epoch(
+    network: Network,
+    teacher: Folded | None,
+    optimizer: torch.optim.SGD,
+    batches: Epoch,
+    epoch: int,
+    o: dict[str, Any],
+    device: torch.device,
+) -> dict[str, Any]:
+    """Train for one epoch; loss, accuracy on the augmented batches and the last rate."""
+    running, hits, rate = 0.0, 0, 0.0
+    for i, (images, labels) in enumerate(batches):
+        x, labels = pixels(images, device), labels.to(device)
+        rate = rate_at(epoch * len(batches) + i, len(batches), o["epochs"], o["rate"])
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(device.type, torch.bfloat16):
+            scores = network(x).float()
+            with torch.no_grad():
+                target = teacher(x).float() if teacher else None
+        loss = loss_of(scores, labels, target, o)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        running += float(loss.detach())
+        hits += int((scores.detach().argmax(1) == labels).sum())
+    images_seen = len(batches) * o["batch_size"]
+    return {
+        "epoch": epoch + 1,
+        "loss": running / len(batches),
+        "train_top1": 100 * hits / images_seen,
+        "rate": rate,
+    }
+
+
+@click.command()
+@click.option("--data", required=True, help="cifar10, an .npz or a folder, as for train.py.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--name", required=True)
+@click.option("--architecture", default="v1.1", show_default=True)
+@click.option("--set", "changes", multiple=True, help="field=value (JSON) of the architecture.")
+@click.option("--epochs", default=40, show_default=True)
+@click.option("--rate", default=0.1, show_default=True)
+@click.option("--weight-decay", default=5e-4, show_default=True)
+@click.option("--batch-size", default=128, show_default=True)
+@click.option("--label-smoothing", default=0.1, show_default=True)
+@click.option("--cutout", default=0, show_default=True, help="Side of the square in pixels.")
+@click.option("--validation-images", default=1000, show_default=True)
+@click.option("--teacher", type=click.Path(path_type=Path), default=None, help="A float model file.")
+@click.option("--distill-weight", default=0.5, show_default=True)
+@click.option("--distill-temperature", default=2.0, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--fused/--no-fused", default=True, help="bn_relu.cpp on a CPU; needs g++.")
+@click.option("--stop-after", type=int, default=None, help="Epochs of this call; the same command goes on.")
+def main(**o: Any) -> None:
+    """Train a float network."""
+    torch.set_num_threads(o["threads"])
+    torch.manual_seed(o["seed"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    data = datasets.load(o["data"], None, train=True)
+    changes = {k: json.loads(v) for k, _, v in (c.partition("=") for c in o["changes"])}
+    arch = small_stem(named(o["architecture"]), classes=int(data.y.max()) + 1, **changes)
+    kept, validation = split(data, o["validation_images"], o["seed"])
+    network = (
+        Network(arch, o["fused"] and device.type == "cpu").to(device).to(memory_format=torch.channels_last)
+    )
+    teacher = None
+    if o["teacher"]:
+        stored = load(o["teacher"])
+        teacher = (
+            Folded(stored.architecture, dict(stored.weights)).to(device).to(memory_format=torch.channels_last)
+        )
+    kernels, others = list(network.convolutions.parameters()), list(network.norms.parameters())
+    groups = [{"params": kernels, "weight_decay": o["weight_decay"]}, {"params": others}]
+    optimizer = torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
+    folder: Path = o["output"]
+    folder.mkdir(parents=True, exist_ok=True)
+    history = checkpoint.restore(folder, network, optimizer)
+    last = min(o["epochs"], len(history) + (o["stop_after"] or o["epochs"]))
+    for epoch in range(len(history), last):
+        began = time.monotonic()
+        batches = Epoch(kept, o["batch_size"], o["seed"], epoch, o["cutout"])
+        entry = one_epoch(network, teacher, optimizer, batches, epoch, o, device)
+        entry["validation_top1"] = accuracy(network, validation, device)
+        entry["seconds"] = round(time.monotonic() - began, 1)
+        history.append(entry)
+        click.echo(json.dumps(entry))
+        checkpoint.store(folder, network, optimizer, history)
+    if len(history) == o["epochs"]:
+        record = {
+            "made_by": "scripts/elsewhere/train_float.py", "torch": torch.__version__, "device": device.type,
+            "settings": _plain(o), "training_images": len(kept), "history": history,
+            "seconds": round(sum(h["seconds"] for h in history)),
+        }  # fmt: skip
+        save(Model(o["name"], arch, network.cpu().folded(), None, record), folder / "model-float.safetensors")
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without this machine's folders."""
+    kept = {k: v for k, v in options.items() if k not in ("output", "data", "stop_after")}
+    return {
+        k: v.name if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in kept.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

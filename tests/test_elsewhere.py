@@ -1,0 +1,80 @@
+"""The PyTorch trainer of starting points: its fused kernel against autograd, its folding against our network."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="scripts/elsewhere needs torch, which the project does not")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts" / "elsewhere"))
+
+from augmentation import Epoch  # noqa: E402
+from float_network import Folded, Network  # noqa: E402
+from fused import join  # noqa: E402
+
+from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
+from sqz_hw.model.datasets import Dataset  # noqa: E402
+
+ARCH = small_stem(V1_1, width=0.25, bypass="complex", pools_after=(1, 4), input_size=12, fire_modules=4)
+
+
+@pytest.mark.parametrize("with_skip", [False, True])
+def test_the_fused_kernel_gives_autograds_gradients(with_skip):
+    torch.manual_seed(3)
+    maps = [torch.randn(4, c, 5, 7).bfloat16() for c in (16, 24)]
+    skip = torch.rand(4, 40, 5, 7).bfloat16() if with_skip else None
+    seen = []
+    for fused in (True, False):
+        norms = [torch.nn.BatchNorm2d(c, eps=1e-3) for c in (16, 24)]
+        for n in norms:
+            torch.nn.init.uniform_(n.weight, 0.5, 2, generator=torch.Generator().manual_seed(1))
+        inputs = [m.clone().requires_grad_() if fused else m.float().requires_grad_() for m in maps]
+        extra = None if skip is None else skip.clone().to(inputs[0].dtype).requires_grad_()
+        out = join(inputs, norms, extra, training=True, fused=fused)
+        out.backward(torch.cos(torch.arange(out.numel()).reshape(out.shape)).to(out.dtype))
+        seen.append(
+            [out, *(i.grad for i in inputs), *(n.weight.grad for n in norms), *(n.bias.grad for n in norms)]
+            + [n.running_var for n in norms] + ([] if extra is None else [extra.grad])
+        )  # fmt: skip
+    for ours, theirs in zip(*seen, strict=True):
+        close = torch.isclose(ours.float(), theirs.float(), rtol=0.02, atol=0.02)
+        assert (
+            close.float().mean() > 0.995
+        )  # a value within bfloat16 of zero may fall on either side of the ReLU
+
+
+def test_folding_keeps_the_function():
+    torch.manual_seed(0)
+    network = Network(ARCH, fused=False)
+    x = torch.rand(8, 3, 12, 12)
+    for _ in range(3):
+        network(x)
+    network.eval()
+    folded = Folded(ARCH, network.folded())
+    assert torch.allclose(network(x), folded(x), atol=1e-4)
+
+
+def test_the_folded_weights_are_ours():
+    tf_network = pytest.importorskip("sqz_hw.model.network", reason="needs tensorflow beside torch")
+    network = Network(ARCH, fused=False).eval()
+    x = torch.rand(2, 3, 12, 12)
+    keras = tf_network.float_network(ARCH, batch_norm=False)
+    tf_network.set_weights(keras, network.folded())
+    scores = keras(x.permute(0, 2, 3, 1).numpy()).numpy()
+    assert np.allclose(scores, network(x).detach().numpy(), atol=1e-4)
+
+
+def test_augmentation_depends_on_seed_epoch_and_image_alone():
+    rng = np.random.default_rng(0)
+    data = Dataset(rng.integers(0, 256, (20, 16, 16, 3), np.uint8), np.arange(20), "made")
+    by_label = {}
+    for size in (4, 10):
+        for images, labels in Epoch(data, size, 1, 2, cutout=4):
+            for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+                assert np.array_equal(by_label.setdefault(int(label), image), image)
+    assert len(by_label) == 20
+    other = next(iter(Epoch(data, 20, 1, 3, cutout=4)))
+    assert not all(
+        np.array_equal(by_label[int(n)], i) for i, n in zip(*(t.numpy() for t in other), strict=True)
+    )
