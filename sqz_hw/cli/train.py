@@ -99,6 +99,7 @@ def command(**options: Any) -> int:
     from sqz_hw.model.modelfile import check_name
     from sqz_hw.training import checkpoints, given
     from sqz_hw.training import run as training
+    from sqz_hw.training.cluster import from_environment
 
     name = options["name"] or options["output"].resolve().name
     check_name(name)
@@ -123,8 +124,11 @@ def command(**options: Any) -> int:
             part.require_classes(arch.classes)
     kept, validation = training.split(data, settings.validation_images, settings.seed)
     run = training.Run(name, arch, settings, kept, validation, test, options["output"], start, teacher)
-    console = Console()
+    cluster = from_environment()
+    console = Console(quiet=not cluster.chief)
     console.print(f"{name}: {arch.parameters:,} parameters, {arch.macs:,} MACs, {len(kept):,} images")
+    if cluster.count > 1:
+        Console().print(f"worker {cluster.index} of {cluster.count}; worker 0 writes {options['output']}")
     model = _train(run, options["resume"], console)
     progress = checkpoints.read_progress(options["output"])
     seconds = 0.0 if progress is None else progress.seconds

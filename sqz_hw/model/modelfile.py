@@ -198,29 +198,43 @@ def load(path: Path) -> Model:
         if path.stat().st_size > MAX_BYTES:
             raise ModelFileError(f"{path.name} must be below 1 GiB, not {path.stat().st_size:,} bytes")
         data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path.name} cannot be read ({error.strerror})") from error
+    return from_bytes(data, path.name)
+
+
+def from_bytes(data: bytes, name: str) -> Model:
+    """Read a model file's contents.
+
+    Args:
+        data: of the file.
+        name: of the file, for messages.
+
+    Raises:
+        ModelFileError: it is damaged, hostile, or not one of ours.
+    """
+    try:
         tensors = dict(sorted(load_tensors(data).items()))
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         meta = json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "null"))
-    except OSError as error:
-        raise ModelFileError(f"{path.name} cannot be read ({error.strerror})") from error
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(
-            f"{path.name} must be a .safetensors model of sqz_hw, and is damaged or something else "
+            f"{name} must be a .safetensors model of sqz_hw, and is damaged or something else "
             f"({error}); train or import it again"
         ) from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ModelFileError(
-            f"{path.name} must carry sqz_hw metadata ({FORMAT}), and has none; "
+            f"{name} must carry sqz_hw metadata ({FORMAT}), and has none; "
             "import it with scripts/import_weights.py"
         )
     try:
         return _from_parts(meta, tensors)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ModelFileError(f"{path.name} has damaged metadata ({type(error).__name__}: {error})") from error
+        raise ModelFileError(f"{name} has damaged metadata ({type(error).__name__}: {error})") from error
     except ModelFileError:
         raise
     except BadInputError as error:
-        raise ModelFileError(f"{path.name} describes no legal model: {error}") from error
+        raise ModelFileError(f"{name} describes no legal model: {error}") from error
 
 
 def _from_parts(meta: dict[str, Any], tensors: dict[str, Array]) -> Model:

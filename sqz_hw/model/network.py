@@ -70,6 +70,7 @@ def float_network(
                 epsilon=BATCH_NORM_EPSILON,
                 momentum=0.9,
                 synchronized=synchronised,
+                dtype="float32" if synchronised else None,  # Keras squares in the layer's own dtype
                 name=f"{spec.safe_name}_bn",
             )(x)
         return x

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -21,6 +22,8 @@ FILE_NAME = "checkpoint.safetensors"
 STAGES = ("float", "prune", "qat")
 Groups = Mapping[str, Sequence[Any]]
 """Variables by what they belong to: the model, its optimiser, its masks."""
+
+Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,28 @@ class Progress:
             raise TypeError("choices")
 
 
-def write(folder: Path, progress: Progress, groups: Groups) -> None:
-    """Store variables with the progress.
-
-    Raises:
-        BadInputError: the folder cannot be written.
-    """
-    tensors = {
+def values(groups: Groups) -> Tensors:
+    """The values of variables as they are stored."""
+    return {
         f"{group}/{i:04d}": np.asarray(variable.numpy())
         for group, variables in groups.items()
         for i, variable in enumerate(variables)
     }
-    data = save_tensors(tensors, {"progress": json.dumps(asdict(progress), sort_keys=True)})
+
+
+def to_bytes(progress: Progress, tensors: Tensors) -> bytes:
+    """A checkpoint's bytes."""
+    data: bytes = save_tensors(dict(tensors), {"progress": json.dumps(asdict(progress), sort_keys=True)})
+    return data
+
+
+def write(folder: Path, progress: Progress, tensors: Tensors) -> None:
+    """Store values with the progress.
+
+    Raises:
+        BadInputError: the folder cannot be written.
+    """
+    data = to_bytes(progress, tensors)
     partial = folder / f".{FILE_NAME}.{os.getpid()}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,34 +100,55 @@ def read_progress(folder: Path) -> Progress | None:
     """
     path = folder / FILE_NAME
     try:
-        if not path.exists():
-            return None
-        data = path.read_bytes()
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return Progress(**json.loads(header["__metadata__"]["progress"]))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise BadInputError(
-            f"{path} must be a checkpoint of this program, and is damaged; remove it, "
-            "or train into another folder"
-        ) from error
+        data = path.read_bytes() if path.exists() else None
+    except OSError as error:
+        raise _damaged(folder) from error
+    return None if data is None else progress_of(data, folder)
 
 
-def restore(folder: Path, groups: Groups) -> None:
-    """Put stored values into variables; groups that are not asked for are left alone.
+def progress_of(data: bytes, folder: Path) -> Progress:
+    """The progress in a checkpoint's bytes.
 
     Raises:
-        BadInputError: the checkpoint is damaged or of another network.
+        BadInputError: the checkpoint is damaged.
     """
-    path = folder / FILE_NAME
     try:
-        tensors = load_tensors(path.read_bytes())
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return Progress(**json.loads(header["__metadata__"]["progress"]))
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _damaged(folder) from error
+
+
+def _damaged(folder: Path) -> BadInputError:
+    return BadInputError(
+        f"{folder / FILE_NAME} must be a checkpoint of this program, and is damaged; remove it, "
+        "or train into another folder"
+    )
+
+
+def restore(data: bytes | None, folder: Path, groups: Groups) -> None:
+    """Put stored values into variables; groups that are not asked for are left alone.
+
+    Args:
+        data: of the checkpoint, or None if there is none.
+        folder: that it is in, for messages.
+        groups: the variables.
+
+    Raises:
+        BadInputError: the checkpoint is damaged, gone, or of another network.
+    """
+    try:
+        if data is None:
+            raise ValueError("it is gone")
+        tensors = load_tensors(data)
         for group, variables in groups.items():
             stored = sum(key.startswith(f"{group}/") for key in tensors)
             if stored != len(variables):
                 raise ValueError(f"{group} must be {len(variables)} tensors, not {stored}")
             for i, variable in enumerate(variables):
                 variable.assign(tensors[f"{group}/{i:04d}"])
-    except (OSError, TypeError, ValueError, LookupError, SafetensorError) as error:
+    except (TypeError, ValueError, LookupError, SafetensorError) as error:
         raise BadInputError(
-            f"{path} must be a checkpoint of this very network ({error}); train into another folder"
+            f"{folder / FILE_NAME} must be a checkpoint of this very network ({error}); "
+            "train into another folder"
         ) from error

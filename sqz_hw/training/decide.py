@@ -22,7 +22,6 @@ from sqz_hw.training.choices import (
     prunable,
     unpruned_macs,
 )
-from sqz_hw.training.log import write_log
 from sqz_hw.training.sensitivity import (
     Probe,
     activation_bits_table,
@@ -147,6 +146,11 @@ def _share(kept: dict[str, float], layers: dict[str, Prunable]) -> float:
 def _chosen(session: Session, progress: Progress, choices: dict[str, Any], entry: dict[str, Any]) -> Progress:
     line = {"event": "choice", "stage": progress.stage, **entry}
     progress = replace(progress, choices={**progress.choices, **choices}, history=[*progress.history, line])
-    write_log(session.run.output, progress.history)
-    session.noted(line)
+    progress = replace(
+        progress,
+        choices=session.settled(progress.choices),
+        history=session.settled(progress.history),
+    )
+    session.log(progress)
+    session.noted(progress.history[-1])
     return progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqz_hw.errors import BadInputError
+from sqz_hw.model.modelfile import Model, from_bytes, load, save
 from sqz_hw.training import checkpoints
 from sqz_hw.training.batches import Batches
 from sqz_hw.training.checkpoints import STAGES, Groups, Progress
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, int, int, dict[str, float]], None]
 """Called with stage, batches done, batches in all, metrics so far."""
+
+FIRST_LOSSES = 50
+"""Losses of single steps in the log of a stage's first epoch."""
 
 Noted = Callable[[dict[str, Any]], None]
 """Called with a choice as it is logged."""
@@ -41,6 +46,49 @@ class Session:
     workers: Workers
     report: Report
     noted: Noted
+
+    def restore(self, groups: Groups) -> None:
+        """Put the checkpoint's values into variables, on all workers.
+
+        Raises:
+            BadInputError: the checkpoint is damaged, gone, or of another network.
+        """
+        checkpoints.restore(
+            self.workers.read(self.run.output / checkpoints.FILE_NAME), self.run.output, groups
+        )
+
+    def settled(self, plain: Any) -> Any:
+        """JSON values as the chief has them: what was measured may differ in the last bits elsewhere."""
+        data = self.workers.from_chief(json.dumps(plain).encode())
+        return plain if data is None or self.workers.count == 1 else json.loads(data)
+
+    def model(self, name: str) -> Model:
+        """A model file that the run has written.
+
+        Raises:
+            ModelFileError: it is missing or damaged.
+        """
+        path = self.run.output / name
+        data = self.workers.read(path)
+        return load(path) if data is None else from_bytes(data, name)
+
+    def save(self, model: Model, name: str) -> None:
+        """Write a model file, if this is the chief.
+
+        Raises:
+            BadInputError: the folder cannot be written.
+        """
+        if self.workers.chief:
+            save(model, self.run.output / name)
+
+    def log(self, progress: Progress) -> None:
+        """Write the whole log, if this is the chief.
+
+        Raises:
+            BadInputError: it cannot be written.
+        """
+        if self.workers.chief:
+            write_log(self.run.output, progress.history)
 
 
 def variables(trainer: Trainer) -> Groups:
@@ -67,7 +115,10 @@ def run_epochs(
     settings = run.settings
     epochs = getattr(settings, f"{progress.stage}_epochs")
     if progress.epoch:
-        checkpoints.restore(run.output, variables(trainer))
+        session.restore(variables(trainer))
+    elif workers.count > 1:
+        chiefs = checkpoints.to_bytes(progress, checkpoints.values(variables(trainer)))
+        checkpoints.restore(workers.from_chief(chiefs), run.output, variables(trainer))
     done_before = sum(getattr(settings, f"{s}_epochs") for s in STAGES[: STAGES.index(progress.stage)])
     labels = run.train.y
     if labels is None:
@@ -102,6 +153,10 @@ def run_epochs(
         validation = validate()
         if validation is not None:
             entry["validation_top1"] = validation
+        if epoch == 0:
+            entry["first_losses"] = trainer.losses[:FIRST_LOSSES]
+        if workers.count > 1:
+            entry["exchanged_each_step"] = trainer.exchanged()
         seconds = time.monotonic() - began
         entry["seconds"] = round(seconds, 1)
         progress = replace(
@@ -110,7 +165,9 @@ def run_epochs(
             seconds=progress.seconds + seconds,
             history=[*progress.history, entry],
         )
-        checkpoints.write(run.output, progress, variables(trainer))
-        write_log(run.output, progress.history)
+        tensors = checkpoints.values(variables(trainer))
+        if workers.chief:
+            checkpoints.write(run.output, progress, tensors)
+        session.log(progress)
         report(title, total, total, {k: v for k, v in entry.items() if isinstance(v, float)})
     return progress

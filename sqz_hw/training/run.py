@@ -6,6 +6,7 @@ goes on from there to the same bytes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,15 +17,16 @@ import tensorflow as tf
 from sqz_hw.errors import BadInputError
 from sqz_hw.model.architecture import Architecture
 from sqz_hw.model.datasets import Dataset
-from sqz_hw.model.modelfile import Model, load
+from sqz_hw.model.modelfile import Model
 from sqz_hw.training import checkpoints, stages
 from sqz_hw.training.checkpoints import STAGES, Progress
+from sqz_hw.training.cluster import from_environment
 from sqz_hw.training.given import Given
-from sqz_hw.training.log import start_line, write_log
+from sqz_hw.training.log import start_line
 from sqz_hw.training.loop import Noted, Report, Session
 from sqz_hw.training.settings import TrainSettings
 from sqz_hw.training.threads import fix_threads
-from sqz_hw.training.workers import alone
+from sqz_hw.training.workers import GONE, Workers, joined, lost
 
 
 @dataclass(frozen=True)
@@ -85,33 +87,52 @@ def train(run: Run, *, resume: bool, report: Report, noted: Noted = lambda line:
     Raises:
         BadInputError: settings that contradict each other; there is a checkpoint and ``resume`` is
             false, or it is of another run; a bound that cannot be met; the loss leaves the finite
-            numbers; the folder cannot be written.
+            numbers; the folder cannot be written; a broken ``TF_CONFIG``.
+        ToolError: another worker of ``TF_CONFIG`` has other options, or has stopped.
     """
-    check(run)
+    cluster = from_environment()
+    check(run, cluster.count)
     threads = fix_threads(run.settings.threads)
     run = replace(run, settings=run.settings.model_copy(update={"threads": threads}))
-    progress = _starting_point(run, resume)
-    tf.keras.utils.set_random_seed(run.settings.seed)
+    if cluster.chief:
+        _make_folder(run.output)
     tf.config.experimental.enable_op_determinism()
-    _make_folder(run.output)
-    workers = alone()
-    progress = replace(progress, history=[*progress.history, start_line(threads, workers, progress)])
-    write_log(run.output, progress.history)
+    workers = joined(cluster)
+    try:
+        return _train(run, workers, resume, report, noted)
+    except GONE as error:
+        if cluster.count == 1:
+            raise
+        raise lost(cluster, error) from error
+
+
+def _train(run: Run, workers: Workers, resume: bool, report: Report, noted: Noted) -> Model:
+    progress = _starting_point(run, workers, resume)
+    tf.keras.utils.set_random_seed(run.settings.seed)
     session = Session(run, workers, report, noted)
+    line = start_line(run.settings.threads, workers, progress)
+    progress = replace(progress, history=[*progress.history, line])
+    session.log(progress)
     for stage in STAGES[STAGES.index(progress.stage) :]:
         if stage != progress.stage:
             progress = replace(progress, stage=stage, epoch=0)
         progress = stages.STAGES[stage](session, progress)
-    return load(run.output / "model.safetensors")
+    return session.model("model.safetensors")
 
 
-def check(run: Run) -> None:
+def check(run: Run, workers: int = 1) -> None:
     """Refuse settings that contradict each other or the data.
 
     Raises:
         BadInputError: they do.
     """
     settings = run.settings
+    if settings.batch_size % workers:
+        raise BadInputError(
+            f"--batch-size must be divisible by the {workers} workers of TF_CONFIG, not {settings.batch_size}"
+        )
+    if workers > 1 and settings.dropout:
+        raise BadInputError("--dropout must be 0 where several workers train; leave it out")
     if settings.batch_size > len(run.train):
         raise BadInputError(
             f"{run.train.source}: a batch of {settings.batch_size} must not exceed the {len(run.train)} "
@@ -147,7 +168,7 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _starting_point(run: Run, resume: bool) -> Progress:
+def _starting_point(run: Run, workers: Workers, resume: bool) -> Progress:
     settings = {
         "architecture": run.architecture.to_dict(),
         **run.settings.model_dump(),
@@ -155,7 +176,8 @@ def _starting_point(run: Run, resume: bool) -> Progress:
         "start": None if run.start is None else run.start.sha256,
         "teacher": run.teacher.sha256 if isinstance(run.teacher, Given) else run.teacher,
     }
-    stored = checkpoints.read_progress(run.output)
+    workers.agree("options", json.dumps([settings, resume], sort_keys=True).encode())
+    stored = _stored(run.output, workers)
     if stored is None:
         return Progress("float", 0, 0.0, [], settings)
     if not resume:
@@ -170,3 +192,12 @@ def _starting_point(run: Run, resume: bool) -> Progress:
             "resume with the same options, or choose another --output"
         )
     return stored
+
+
+def _stored(folder: Path, workers: Workers) -> Progress | None:
+    """The chief's checkpoint, if it has one."""
+    try:
+        data = workers.read(folder / checkpoints.FILE_NAME)
+    except OSError:
+        return checkpoints.read_progress(folder)  # says what is wrong with it
+    return None if data is None else checkpoints.progress_of(data, folder)

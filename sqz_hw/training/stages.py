@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sqz_hw.model.calibration import calibrate
 from sqz_hw.model.datasets import Dataset
-from sqz_hw.model.modelfile import Model, load, save
+from sqz_hw.model.modelfile import Model
 from sqz_hw.model.network import (
     Weights,
     float_network,
@@ -22,7 +22,6 @@ from sqz_hw.model.network import (
 )
 from sqz_hw.model.quantisation import Quantisation, quantise
 from sqz_hw.model.storage import storage
-from sqz_hw.training import checkpoints
 from sqz_hw.training.checkpoints import Progress
 from sqz_hw.training.choices import prunable
 from sqz_hw.training.decide import bits, densities
@@ -47,45 +46,46 @@ def float_stage(session: Session, progress: Progress) -> Progress:
     run = session.run
     settings = run.settings
     if run.start is not None and not settings.float_epochs:
-        _store(run, "float", run.start.model.weights)
+        _store(session, "float", run.start.model.weights)
         return progress
-    network = _trainable(run)
+    network = _trainable(session)
     if run.start is not None:
         unfold(network, run.architecture, run.start.model.weights, _calibration(run).x)
     teacher = run.teacher if isinstance(run.teacher, Given) else None
-    trainer = _trainer(session, network, "float", _loss(run, teacher))
+    trainer = _trainer(session, network, "float", _loss(session, teacher))
     progress = run_epochs(session, progress, trainer, _folded_validation(run, network))
-    _store(run, "float", fold_batch_norm(network, run.architecture))
+    _store(session, "float", fold_batch_norm(network, run.architecture))
     return progress
 
 
 def prune_stage(session: Session, progress: Progress) -> Progress:
     """Close the masks to each layer's density while the network trains on."""
     run, arch, settings = session.run, session.run.architecture, session.run.settings
-    dense = load(run.output / "model-float.safetensors").weights
+    dense = session.model("model-float.safetensors").weights
     if not settings.prune_epochs:
-        _store(run, "pruned", dense)
+        _store(session, "pruned", dense)
         return progress
-    network = _trainable(run)
+    network = _trainable(session)
     if progress.epoch == 0:
         if settings.float_epochs:  # the checkpoint still holds the float stage
-            checkpoints.restore(run.output, {"model": network.variables})
+            session.restore({"model": network.variables})
         else:
             unfold(network, arch, dense, _calibration(run).x)
         progress = densities(session, progress, dense)
     chosen = progress.choices["densities"]
-    masks = Masks(network, arch, chosen)
+    with session.workers.strategy.scope():
+        masks = Masks(network, arch, chosen)
     pruning = GradualPruning(masks, chosen, _steps(run) * settings.prune_epochs)
-    trainer = _trainer(session, network, "prune", _loss(run, run.teacher), masks, pruning)
+    trainer = _trainer(session, network, "prune", _loss(session, run.teacher), masks, pruning)
     progress = run_epochs(session, progress, trainer, _folded_validation(run, network))
-    _store(run, "pruned", fold_batch_norm(network, arch), progress)
+    _store(session, "pruned", fold_batch_norm(network, arch), progress)
     return progress
 
 
 def qat_stage(session: Session, progress: Progress) -> Progress:
     """Fold batch norm, choose types, and train on with everything on its grid and the zeros held."""
     run, arch, settings = session.run, session.run.architecture, session.run.settings
-    pruned = load(run.output / "model-pruned.safetensors").weights
+    pruned = session.model("model-pruned.safetensors").weights
     if progress.epoch == 0:
         progress = bits(session, progress, pruned)
     widths = progress.choices["bits"]
@@ -102,12 +102,13 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
         activation_bits=widths["activations"],
         score_bits=settings.score_bits,
     )
-    with computing_in(settings.precision):
+    quantisation = Quantisation.from_dict(session.settled(quantisation.to_dict()))
+    with session.workers.strategy.scope(), computing_in(settings.precision):
         network = lean_network(arch, quantisation)
+        masks = Masks(network, arch, prunable(arch, settings.prune_conv10))
     set_weights(network, start)
-    masks = Masks(network, arch, prunable(arch, settings.prune_conv10))
     masks.keep_zeros()
-    trainer = _trainer(session, network, "qat", _loss(run, run.teacher), masks)
+    trainer = _trainer(session, network, "qat", _loss(session, run.teacher), masks)
     reference = quantised_network(arch, quantisation)
 
     def validate() -> float | None:
@@ -121,7 +122,7 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
     set_weights(reference, on_grid)
     record = _record(run, progress)
     if run.test is not None:
-        dense = load(run.output / "model-float.safetensors").weights
+        dense = session.model("model-float.safetensors").weights
         record["accuracy"] = {
             "float": folded_accuracy(arch, dense, run.test),
             "pruned": folded_accuracy(arch, pruned, run.test),
@@ -129,7 +130,7 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
         }
     model = Model(run.name, arch, on_grid, quantisation, record)
     record["stored_bits"] = 8 * storage(model).compressed_bytes
-    save(replace(model, record=record), run.output / "model.safetensors")
+    session.save(replace(model, record=record), "model.safetensors")
     return progress
 
 
@@ -145,20 +146,24 @@ def _calibration(run: Run) -> Dataset:
     return Dataset(run.train.x[:count], None, run.train.source)
 
 
-def _trainable(run: Run) -> Any:
-    settings = run.settings
-    with computing_in(settings.precision):
-        return float_network(run.architecture, dropout=settings.dropout, seed=settings.seed)
+def _trainable(session: Session) -> Any:
+    arch, settings, workers = session.run.architecture, session.run.settings, session.workers
+    with workers.strategy.scope(), computing_in(settings.precision):
+        return float_network(
+            arch, dropout=settings.dropout, seed=settings.seed, synchronised=workers.count > 1
+        )
 
 
-def _loss(run: Run, teacher: Any) -> Loss:
+def _loss(session: Session, teacher: Given | str | None) -> Loss:
     """With the teacher's network where there is one; "self" is the run's own float network."""
+    arch, settings = session.run.architecture, session.run.settings
     if teacher is None:
-        return make_loss(run.settings, run.architecture.classes)
-    model = teacher.model if isinstance(teacher, Given) else load(run.output / "model-float.safetensors")
-    network = folded_network(model.architecture, model.weights, run.settings.precision)
+        return make_loss(settings, arch.classes)
+    model = teacher.model if isinstance(teacher, Given) else session.model("model-float.safetensors")
+    with session.workers.strategy.scope():
+        network = folded_network(model.architecture, model.weights, settings.precision)
     network.trainable = False
-    return make_loss(run.settings, run.architecture.classes, network)
+    return make_loss(settings, arch.classes, network)
 
 
 def _trainer(
@@ -170,17 +175,18 @@ def _trainer(
     pruning: GradualPruning | None = None,
 ) -> Trainer:
     settings = session.run.settings
-    return Trainer(
-        network,
-        settings,
-        rate=getattr(settings, f"{stage}_rate"),
-        steps=_steps(session.run),
-        epochs=getattr(settings, f"{stage}_epochs"),
-        loss=loss,
-        workers=session.workers,
-        masks=masks,
-        pruning=pruning,
-    )
+    with session.workers.strategy.scope():
+        return Trainer(
+            network,
+            settings,
+            rate=getattr(settings, f"{stage}_rate"),
+            steps=_steps(session.run),
+            epochs=getattr(settings, f"{stage}_epochs"),
+            loss=loss,
+            workers=session.workers,
+            masks=masks,
+            pruning=pruning,
+        )
 
 
 def _folded_validation(run: Run, network: Any) -> Callable[[], float | None]:
@@ -220,8 +226,9 @@ def _record(run: Run, progress: Progress | None) -> dict[str, Any]:
     return record
 
 
-def _store(run: Run, stage: str, weights: Weights, progress: Progress | None = None) -> None:
+def _store(session: Session, stage: str, weights: Weights, progress: Progress | None = None) -> None:
+    run = session.run
     record = _record(run, progress)
     if run.test is not None:
         record["accuracy"] = folded_accuracy(run.architecture, weights, run.test)
-    save(Model(run.name, run.architecture, weights, None, record), run.output / f"model-{stage}.safetensors")
+    session.save(Model(run.name, run.architecture, weights, None, record), f"model-{stage}.safetensors")

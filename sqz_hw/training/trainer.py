@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from sqz_hw.training.batches import Batches
 from sqz_hw.training.losses import Loss
 from sqz_hw.training.pruning import GradualPruning, Masks
 from sqz_hw.training.settings import TrainSettings
-from sqz_hw.training.workers import Workers
+from sqz_hw.training.workers import Workers, exchanged
 
 Progressed = Callable[[int, float, float], None]
 """Called after each step with steps done, mean loss and accuracy (percent) so far in the epoch."""
@@ -47,6 +48,7 @@ class Trainer:
     ) -> None:
         self.network, self.masks = network, masks
         self._loss, self._pruning, self._workers = loss, pruning, workers
+        self.losses: list[float] = []
         total = steps * epochs
         warm = min(steps, total // 10)
         self.schedule = tf.keras.optimizers.schedules.CosineDecay(
@@ -57,9 +59,9 @@ class Trainer:
         )
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimizer.build(network.trainable_variables)
-        places = {v.ref(): i for i, v in enumerate(network.trainable_variables)}
+        places = {id(v): i for i, v in enumerate(network.trainable_variables)}
         held = {} if masks is None else masks.kernels
-        self._masked = {places[kernel.ref()]: name for name, kernel in held.items()}
+        self._masked = {places[id(kernel)]: name for name, kernel in held.items()}
         self._step = tf.function(self._traced_step, reduce_retracing=True)
 
     @property
@@ -68,16 +70,30 @@ class Trainer:
         return float(self.schedule(self.optimizer.iterations))
 
     def epoch(self, batches: Batches, progressed: Progressed) -> tuple[float, float]:
-        """Train on all batches; gives their mean loss and accuracy in percent, as trained on."""
+        """Train on all batches; gives their mean loss and accuracy in percent, as trained on.
+
+        ``losses`` has the loss of each step.
+        """
+        self.losses = []
         loss = right = seen = 0.0
         done = 0
         for done, (images, labels) in enumerate(batches.ahead(), 1):
             if self._pruning is not None:
-                self._pruning.update(int(self.optimizer.iterations), self._momentum())
+                self._pruning.update(int(self.optimizer.iterations.numpy()), self._momentum())
             total, hits, count = self._step(tf.constant(images), tf.constant(labels))
+            self.losses.append(float(total) / float(count))
             loss, right, seen = loss + float(total), right + float(hits), seen + float(count)
             progressed(done, loss / seen, 100.0 * right / seen)
         return loss / seen, 100.0 * right / seen
+
+    def exchanged(self) -> dict[str, Any]:
+        """Bytes that the workers exchange in each step."""
+        norms = [x for x in self.network.layers if isinstance(x, tf.keras.layers.BatchNormalization)]
+        return exchanged(
+            [int(np.prod(v.shape)) for v in self.network.trainable_variables],
+            sum(norm.gamma.shape[0] for norm in norms),
+            self._workers.count,
+        )
 
     def _momentum(self) -> dict[str, Any]:
         if not self.optimizer.momentum:

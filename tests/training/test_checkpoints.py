@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sqz_hw.errors import BadInputError
 from sqz_hw.training import checkpoints
-from sqz_hw.training.checkpoints import FILE_NAME, Progress, read_progress, restore, write
+from sqz_hw.training.checkpoints import FILE_NAME, Progress, read_progress, restore, values, write
 
 PROGRESS = Progress("prune", 3, 12.5, [{"stage": "float", "loss": 0.1 + 0.2}], {"seed": 1, "data": "d.npz"})
 X = np.random.default_rng(1).normal(size=(32, 3)).astype(np.float32)
@@ -42,13 +42,18 @@ def groups(made):
     return {"model": made.variables, "optimizer": made.optimizer.variables}
 
 
+def stored(folder):
+    path = folder / FILE_NAME
+    return path.read_bytes() if path.exists() else None
+
+
 def test_there_is_none(tmp_path):
     assert read_progress(tmp_path) is None
     assert read_progress(tmp_path / "nowhere") is None
 
 
 def test_progress_comes_back(tmp_path):
-    write(tmp_path / "new", PROGRESS, groups(network()))
+    write(tmp_path / "new", PROGRESS, values(groups(network())))
     assert read_progress(tmp_path / "new") == PROGRESS
     assert [p.name for p in (tmp_path / "new").iterdir()] == [FILE_NAME]
 
@@ -58,10 +63,10 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path, steps):
     """Weights, moving averages, momentum and step count are all in it."""
     whole = fit(network(), 6)
     first = fit(network(), 3)
-    write(tmp_path, PROGRESS, groups(first))
+    write(tmp_path, PROGRESS, values(groups(first)))
     second = network()
     fit(second, steps)  # whatever it held before goes
-    restore(tmp_path, groups(second))
+    restore(stored(tmp_path), tmp_path, groups(second))
     assert int(second.optimizer.iterations) == 3
     fit(second, 3)
     for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
@@ -69,20 +74,20 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path, steps):
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    write(tmp_path, PROGRESS, groups(fit(network())))
+    write(tmp_path, PROGRESS, values(groups(fit(network()))))
     with pytest.raises(
         BadInputError, match=r"must be a checkpoint of this very network \(.*\); train into another folder$"
     ):
-        restore(tmp_path, groups(network(5)))
+        restore(stored(tmp_path), tmp_path, groups(network(5)))
 
 
 def test_a_checkpoint_that_is_gone_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="must be a checkpoint of this very network"):
-        restore(tmp_path, groups(network()))
+        restore(stored(tmp_path), tmp_path, groups(network()))
 
 
 def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
-    write(tmp_path, PROGRESS, groups(network()))
+    write(tmp_path, PROGRESS, values(groups(network())))
 
     def full(self, data):
         with self.open("wb") as file:
@@ -94,7 +99,7 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
         BadInputError,
         match=r"cannot be written \(No space left on device\); make room, or choose another --output$",
     ):
-        write(tmp_path, Progress("qat", 1, 0.0), groups(network()))
+        write(tmp_path, Progress("qat", 1, 0.0), values(groups(network())))
     assert read_progress(tmp_path) == PROGRESS
     assert [p.name for p in tmp_path.iterdir()] == [FILE_NAME]
 
@@ -102,7 +107,7 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInputError, match="cannot be written"):
-        write(tmp_path / "file" / "run", PROGRESS, groups(network()))
+        write(tmp_path / "file" / "run", PROGRESS, values(groups(network())))
 
 
 DAMAGED = (
@@ -112,7 +117,7 @@ DAMAGED = (
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path):
-    write(tmp_path, PROGRESS, groups(fit(network())))
+    write(tmp_path, PROGRESS, values(groups(fit(network()))))
     path = tmp_path / FILE_NAME
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
@@ -122,7 +127,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
             read_progress(tmp_path)
     path.write_bytes(whole[:-1])
     with pytest.raises(BadInputError, match="must be a checkpoint of this very network"):
-        restore(tmp_path, groups(network()))
+        restore(stored(tmp_path), tmp_path, groups(network()))
 
 
 @pytest.mark.parametrize(
