@@ -21,6 +21,10 @@ from sqz_hw.model.network import Weights
 from sqz_hw.model.storage import GAP_BITS, sparse_entries
 from sqz_hw.training.sensitivity import Table, as_numbers
 
+_TIE = 1e-4
+"""Nats that a layer without any weights is taken to cost beyond what was measured: zeros that no bound asks
+for are not made."""
+
 _SLACK = 1e-6
 """Of a weight: what the solver may be off by."""
 
@@ -80,7 +84,7 @@ def choose_densities(
         for at, loss in points[name]:
             owner.append(i)
             kept.append(at * layers[name].weights)
-            cost.append(loss)
+            cost.append(loss + _TIE * (1.0 - at))
     ones = (np.array(owner)[None] == np.arange(len(names))[:, None]).astype(float)
     weights = np.array(kept)
     macs = weights * np.array([layers[names[i]].pixels for i in owner])

@@ -26,6 +26,7 @@ from sqz_hw.training.sensitivity import (
     Probe,
     activation_bits_table,
     density_table,
+    smoothed,
     weight_bits_table,
 )
 from sqz_hw.training.settings import DENSITY, TrainSettings
@@ -98,13 +99,15 @@ def bits(session: Session, progress: Progress, weights: Weights) -> Progress:
     began = time.monotonic()
     probe = Probe(arch, weights, _measured_on(run))
     weight_table = weight_bits_table(probe, arch, weights, settings.weight_bits)
-    widths, used = choose_weight_bits(weight_table, arch, weights, settings.bias_bits, settings.memory_bits)
+    widths, used = choose_weight_bits(
+        smoothed(weight_table), arch, weights, settings.bias_bits, settings.memory_bits
+    )
     images = run.train.x[: settings.calibration_images]
     most = most_activation_bits(arch, settings)
     activation_table = activation_bits_table(probe, arch, weights, images, most)
     chosen = {
         "weights": widths,
-        "activations": choose_activation_bits(activation_table, settings.activation_tolerance),
+        "activations": choose_activation_bits(smoothed(activation_table), settings.activation_tolerance),
     }
     tables = {"weights": weight_table, "activations": activation_table}
     entry = {

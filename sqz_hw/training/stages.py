@@ -24,7 +24,7 @@ from sqz_hw.model.quantisation import Quantisation, quantise
 from sqz_hw.model.storage import storage
 from sqz_hw.training.checkpoints import Progress
 from sqz_hw.training.choices import prunable
-from sqz_hw.training.decide import bits, densities
+from sqz_hw.training.decide import bits, densities, most_activation_bits
 from sqz_hw.training.evaluation import accuracy, folded_accuracy, folded_network
 from sqz_hw.training.given import Given
 from sqz_hw.training.lean import computing_in, lean_network
@@ -86,13 +86,17 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
     """Fold batch norm, choose types, and train on with everything on its grid and the zeros held."""
     run, arch, settings = session.run, session.run.architecture, session.run.settings
     pruned = session.model("model-pruned.safetensors").weights
+
+    def ranged(activation_bits: dict[str, int]) -> Weights:
+        if settings.equalisation is None:
+            return pruned
+        images = _calibration(run).x
+        return rescaled(arch, pruned, images, activation_bits, settings.equalisation, settings.seed)
+
     if progress.epoch == 0:
-        progress = bits(session, progress, pruned)
+        progress = bits(session, progress, ranged(most_activation_bits(arch, settings)))
     widths = progress.choices["bits"]
-    start = pruned
-    if settings.equalisation is not None:
-        images, activations = _calibration(run).x, widths["activations"]
-        start = rescaled(arch, pruned, images, activations, settings.equalisation, settings.seed)
+    start = ranged(widths["activations"])
     quantisation = calibrate(
         arch,
         start,

@@ -1,5 +1,7 @@
 """Sensitivity tables against networks built for each entry."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +20,7 @@ from sqz_hw.training.sensitivity import (
     Probe,
     activation_bits_table,
     density_table,
+    smoothed,
     weight_bits_table,
     widths,
 )
@@ -108,3 +111,16 @@ def test_widths():
     assert list(widths(6)) == [3, 4, 5, 6]
     assert list(widths(3)) == [3]
     assert list(widths(2)) == [2]
+
+
+def test_smoothing_follows_the_power_of_the_noise():
+    exact = {"a": {str(b): 0.8 * 4.0**-b for b in range(3, 7)}}
+    for bits, value in smoothed(exact)["a"].items():
+        assert value == pytest.approx(exact["a"][bits])
+    noisy = {"a": {"3": 0.2, "4": -0.01, "5": 0.03, "6": -0.004}, "b": {"3": -0.1, "4": 0.0, "5": 0.001}}
+    law = smoothed(noisy)
+    assert law["a"]["3"] == pytest.approx(0.2, rel=0.1)  # what the narrowest width says counts
+    for row in law.values():
+        values = list(row.values())
+        assert all(x / y == pytest.approx(4.0) for x, y in itertools.pairwise(values))
+    assert law["b"]["3"] == pytest.approx(1e-4)  # and none is free
