@@ -79,7 +79,8 @@ def _relu_kernels(to: FixedPoint) -> tuple[Any, Any]:
     def passed(values: Any, upstream: Any) -> Any:
         return tf.where((values > 0) & (values <= top), upstream, tf.zeros_like(upstream))
 
-    return tf.function(nearest, jit_compile=True), tf.function(passed, jit_compile=True)
+    compiled = {"jit_compile": True, "autograph": False}
+    return tf.function(nearest, **compiled), tf.function(passed, **compiled)
 
 
 class LeanConv2D(tf.keras.layers.Layer):  # type: ignore[misc]
@@ -108,6 +109,7 @@ class LeanConv2D(tf.keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight("bias", shape[3:], **plain)
         super().build(input_shape)
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         """Sums of products plus bias."""
         kernel = tf.cast(quantise_weights(self.kernel, self._types[0]), self.compute_dtype)
@@ -128,6 +130,7 @@ class LeanRelu(tf.keras.layers.Layer):  # type: ignore[misc]
         super().__init__(name=name)
         self._type = to
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         """The nearest values of the type, zero for negative ones."""
         return quantise_relu(inputs, self._type)

@@ -45,7 +45,7 @@ class Probe:
         self._arch, self._weights, self._data = arch, weights, data
         self._network = build(arch, _conv, lambda spec, x: _SwitchedRelu(spec.safe_name)(x))
         set_weights(self._network, weights)
-        self._scores = tf.function(lambda images: self._network(images, training=False))
+        self._scores = tf.function(lambda images: self._network(images, training=False), autograph=False)
         self.base = mean_loss(self._scores, data)
 
     def with_kernel(self, name: str, kernel: npt.NDArray[Any]) -> float:
@@ -167,6 +167,7 @@ class _SwitchedRelu(tf.keras.layers.Layer):  # type: ignore[misc]
         self.lsb = self.add_weight("lsb", shape=(), initializer="zeros", trainable=False)
         self.top = self.add_weight("top", shape=(), initializer="zeros", trainable=False)
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         return tf.cond(
             self.lsb > 0,

@@ -62,7 +62,7 @@ class Trainer:
         places = {id(v): i for i, v in enumerate(network.trainable_variables)}
         held = {} if masks is None else masks.kernels
         self._masked = {places[id(kernel)]: name for name, kernel in held.items()}
-        self._step = tf.function(self._traced_step, reduce_retracing=True)
+        self._step = tf.function(self._traced_step, reduce_retracing=True, autograph=False)
 
     @property
     def rate(self) -> float:
