@@ -109,7 +109,6 @@ class LeanConv2D(tf.keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight("bias", shape[3:], **plain)
         super().build(input_shape)
 
-    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         """Sums of products plus bias."""
         kernel = tf.cast(quantise_weights(self.kernel, self._types[0]), self.compute_dtype)
@@ -130,7 +129,6 @@ class LeanRelu(tf.keras.layers.Layer):  # type: ignore[misc]
         super().__init__(name=name)
         self._type = to
 
-    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         """The nearest values of the type, zero for negative ones."""
         return quantise_relu(inputs, self._type)

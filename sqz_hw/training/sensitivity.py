@@ -167,7 +167,6 @@ class _SwitchedRelu(tf.keras.layers.Layer):  # type: ignore[misc]
         self.lsb = self.add_weight("lsb", shape=(), initializer="zeros", trainable=False)
         self.top = self.add_weight("top", shape=(), initializer="zeros", trainable=False)
 
-    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any) -> Any:
         return tf.cond(
             self.lsb > 0,

@@ -93,8 +93,8 @@ class Workers:
             )
 
     def _summed(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        outcome = self.strategy.run(tf.identity, (tf.constant(values),))
-        result: npt.NDArray[Any] = self.total(outcome).numpy()
+        summed = tf.function(lambda v: self.total(self.strategy.run(tf.identity, (v,))), autograph=False)
+        result: npt.NDArray[Any] = summed(tf.constant(values)).numpy()
         return result
 
 
@@ -114,6 +114,7 @@ def joined(cluster: Cluster) -> Workers:
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=tf.distribute.experimental.CommunicationImplementation.RING
     )
+    tf.get_logger().setLevel("ERROR")  # it warns of each variable that is read between epochs
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except (tf.errors.OpError, RuntimeError) as error:

@@ -22,6 +22,7 @@ OPTIONS = [
     "--set", "fire_modules=2", "--set", "pools_after=[1]", "--set", "base_e=8", "--set", "incr_e=8",
     "--set", "freq=1", "--set", "squeeze_ratio=0.5", "--set", "conv1_filters=8",
 ]  # fmt: skip
+TIMEOUT = 1800  # seconds; it is a minute on an idle machine
 pytestmark = pytest.mark.slow
 
 
@@ -74,8 +75,12 @@ def start(data, outputs, *more, differing=()):
 
 
 def finish(processes):
-    ends = [(p, *p.communicate(timeout=500)) for p in processes]
-    return [(p.returncode, out, err) for p, out, err in ends]
+    try:
+        ends = [(p, *p.communicate(timeout=TIMEOUT)) for p in processes]
+        return [(p.returncode, out, err) for p, out, err in ends]
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def log(folder):
@@ -135,7 +140,7 @@ def test_bytes_exchanged_are_in_the_log(runs):
 def test_both_killed_and_resumed_give_the_same_bytes(data, runs, tmp_path):
     outputs = [tmp_path / "chief", tmp_path / "other"]
     processes = start(data, outputs)
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + TIMEOUT
     while ("prune", 1) not in epochs(outputs[0]):
         assert time.monotonic() < deadline
         assert all(p.poll() is None for p in processes), finish(processes)
@@ -163,7 +168,7 @@ def test_workers_with_other_options_are_refused(data, tmp_path):
 
 def test_a_worker_left_alone_says_so(data, tmp_path):
     processes = start(data, [tmp_path / "a", tmp_path / "b"])
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + TIMEOUT
     while ("float", 1) not in epochs(tmp_path / "a"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
