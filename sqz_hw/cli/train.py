@@ -208,7 +208,7 @@ def _train(run: Any, resume: bool, console: Console) -> Any:
         tasks: dict[str, Any] = {}
 
         def report(title: str, done: int, total: int, metrics: dict[str, float]) -> None:
-            text = " ".join(f"{k} {v:.3f}" for k, v in metrics.items())
+            text = " ".join(f"{k} {v:.5g}" for k, v in metrics.items())
             if title not in tasks:
                 tasks[title] = bars.add_task(title, total=total, metrics=text)
             bars.update(tasks[title], completed=done, metrics=text)

@@ -52,6 +52,10 @@ def read(option: str, path: Path) -> Given:
         ModelFileError: it is missing, damaged, or not one of ours.
         BadInputError: it is quantised, or wants a mean subtracted.
     """
+    if not path.is_file():
+        raise BadInputError(
+            f"{option} must be a .safetensors model file, and there is no {path}; check the path"
+        )
     model = load(path)
     if model.quantisation is not None:
         raise BadInputError(

@@ -1,4 +1,4 @@
-"""``train_log.jsonl``: a line for each start, choice and epoch of a run."""
+"""``train_log.jsonl``: a line for each start, choice and epoch of a run, and one for its end."""
 
 from __future__ import annotations
 

@@ -28,6 +28,9 @@ from sqz_hw.training.settings import TrainSettings
 from sqz_hw.training.threads import fix_threads
 from sqz_hw.training.workers import GONE, Workers, joined, lost
 
+BFLOAT16_BITS = 8
+"""Bits of a significand."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -117,7 +120,10 @@ def _train(run: Run, workers: Workers, resume: bool, report: Report, noted: Note
         if stage != progress.stage:
             progress = replace(progress, stage=stage, epoch=0)
         progress = stages.STAGES[stage](session, progress)
-    return session.model("model.safetensors")
+    model = session.model("model.safetensors")
+    end = {"event": "end", "seconds": round(progress.seconds, 1), "accuracy": model.record.get("accuracy")}
+    session.log(replace(progress, history=[*progress.history, end]))
+    return model
 
 
 def check(run: Run, workers: int = 1) -> None:
@@ -142,6 +148,14 @@ def check(run: Run, workers: int = 1) -> None:
         raise BadInputError("--float-epochs 0 needs a network to start from; give --start FILE")
     if run.teacher is None and settings.distill_weight is not None:
         raise BadInputError("--distill-weight needs a teacher; give --teacher FILE or --teacher self")
+    widest = max(
+        settings.weight_bits, settings.activation_bits, settings.score_bits, settings.expand_bits or 0
+    )
+    if settings.precision == "bfloat16" and widest > BFLOAT16_BITS:
+        raise BadInputError(
+            f"--precision bfloat16 trains weights and activations of up to {BFLOAT16_BITS} bits exactly, "
+            f"and one has {widest}; lower it, or train in float32"
+        )
     given = settings.density is not None or settings.max_nonzero_macs is not None or settings.prune_conv10
     if settings.sparsity is not None and given:
         raise BadInputError(

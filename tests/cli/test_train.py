@@ -102,7 +102,7 @@ def test_a_start_skips_the_float_stage_unless_it_is_asked_for():
         ),
         (
             ["--teacher", "nowhere.safetensors"],
-            "a model must be a name from the zoo or a .safetensors file; there",
+            "--teacher must be a .safetensors model file, and there is no nowhere.safetensors; check the path",
         ),
         (["--part", "xc7z020"], "--part is what --memory-budget is a share of; give both, such as 60%"),
         (["--memory-budget", "60%"], "--memory-budget 60% is a share of a part's memory; give --part"),

@@ -88,6 +88,7 @@ def test_a_run_that_is_killed_in_prune_and_in_qat_gives_the_same_bytes(files, fi
     whole, again = (read_log(folder) for folder in (output, run.output))
     assert [e["event"] for e in again] == [
         "start", "choice", "epoch", "resume", "epoch", "choice", "epoch", "resume", "epoch",
+        "end",
     ]  # fmt: skip
     assert [steady(e) for e in whole if e["event"] == "epoch"] == [
         steady(e) for e in again if e["event"] == "epoch"
@@ -191,6 +192,11 @@ def change(**settings):
             "sensitivity; give one or the others",
         ),
         (
+            {"settings": change(score_bits=10)},
+            "--precision bfloat16 trains weights and activations of up to 8 bits exactly, and one has 10; lower it, "
+            "or train in float32",
+        ),
+        (
             {"validation": None},
             "choices by sensitivity are made on validation images, and there are none; raise --validation-images, "
             "or prune alike with --sparsity and leave --memory-budget out",
@@ -200,7 +206,7 @@ def change(**settings):
             "--start tiny must take 16x16 images of 3 classes, not 16x16 of 4; give another model",
         ),
     ],
-    ids=["teacher", "start", "sparsity", "validation", "classes"],
+    ids=["teacher", "start", "sparsity", "bfloat16", "validation", "classes"],
 )
 def test_settings_that_contradict_each_other(files, tmp_path, changes, message):
     run = make_run(files, tmp_path / "run", **changes)

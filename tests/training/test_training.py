@@ -134,7 +134,9 @@ def test_history_and_record(finished):
     assert all(measured <= set(e) for e in epochs)
     assert [e["event"] for e in progress.history if e["event"] != "epoch"] == ["start", "choice", "choice"]
     lines = (output / "train_log.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == progress.history
+    assert [json.loads(line) for line in lines[:-1]] == progress.history
+    end = {"event": "end", "seconds": round(progress.seconds, 1), "accuracy": None}
+    assert json.loads(lines[-1]) == end
     start = progress.history[0]
     assert start["threads"] == len(os.sched_getaffinity(0))
     assert start["host_cpus"] == os.cpu_count()
