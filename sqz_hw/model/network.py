@@ -84,7 +84,7 @@ def quantised_network(
         arch: what to build.
         quantisation: the types.
         argmax: end in the index of the largest score instead of the scores.
-        in_float64: safe names of convolutions whose sums are computed in float64.
+        in_float64: safe names of convolutions and additions whose sums are computed in float64.
     """
 
     def conv(spec: LayerSpec, x: Any) -> Any:
@@ -104,7 +104,7 @@ def quantised_network(
         quantizer = activation_quantizer(quantisation.activations[spec.name])
         return FixedPointRelu2D(quantizer, name=spec.safe_name, autocast=False)(x)
 
-    network = _build(arch, conv, relu)
+    network = _build(arch, conv, relu, in_float64=in_float64)
     if argmax:
         network = tf.keras.Model(network.input, ArgMax(name=ARGMAX_NAME)(network.output), name="squeezenet")
     return network
@@ -149,6 +149,7 @@ def _build(
     conv: Callable[[LayerSpec, Any], Any],
     relu: Callable[[LayerSpec, Any], Any],
     dropout: ResumableDropout | None = None,
+    in_float64: Collection[str] = (),
 ) -> Any:
     tensors: dict[str, Any] = {}
     source: Any = None
@@ -170,7 +171,8 @@ def _build(
         elif spec.kind is Kind.CONCAT:
             out = tf.keras.layers.Concatenate(name=spec.safe_name)(args)
         elif spec.kind is Kind.ADD:
-            out = tf.keras.layers.Add(name=spec.safe_name)(args)
+            wide = spec.safe_name in in_float64  # Keras casts a layer's inputs to its dtype
+            out = tf.keras.layers.Add(name=spec.safe_name, dtype="float64" if wide else None)(args)
         else:
             out = StreamGlobalAveragePooling2D(name=spec.safe_name)(args[0])
         tensors[spec.name] = out
