@@ -25,9 +25,13 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def offer(digest: str, split: Split) -> None:
-    """Give this process the images of a search; those of others are forgotten."""
-    _SPLITS.clear()
+    """Give this process the images of a search."""
     _SPLITS[digest] = split
+
+
+def withdraw(digest: str) -> None:
+    """Take them away again."""
+    _SPLITS.pop(digest, None)
 
 
 def evaluate(task: Task) -> Outcome:

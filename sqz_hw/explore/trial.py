@@ -37,7 +37,8 @@ class Outcome:
         constraints: above 0 where broken, as a share of the limit.
         reason: why it was pruned or failed, or None.
         notes: the verdict's reasons.
-        where: ``host``, ``pid``, ``started`` (seconds since 1970) and ``seconds``.
+        where: ``host``, ``pid``, ``started`` (seconds since 1970), ``seconds`` and ``peak_mb`` (largest
+            memory of the process so far).
         traceback: of a failure that is a fault of the program.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import tempfile
@@ -62,6 +63,12 @@ class Images(WorkerPlugin):  # type: ignore[misc]
             objective.offer(self._digest, self._split)
         if self._local and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the search itself stops its workers
+
+    def teardown(self, worker: Any) -> None:
+        """Called when the worker ends, or the search that it was for."""
+        from sqz_hw.explore import objective
+
+        objective.withdraw(self._digest)
 
 
 class DaskPool:
@@ -125,6 +132,7 @@ def run_task(evaluate: Evaluate, task: Task) -> Outcome:
         "pid": os.getpid(),
         "started": round(began, 2),
         "seconds": round(time.time() - began, 2),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     return replace(outcome, where=where)
 
