@@ -45,6 +45,10 @@ def _space_file(path: Path | None) -> Mapping[str, Any] | None:
     return plain
 
 
+ROWS = 12
+"""Of the front, shown on the terminal; all are in explore.md."""
+
+
 @click.command(name="explore")
 @click.option("--data", required=True, help="Training images: cifar10, an .npz with x and y, or a folder.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
@@ -163,7 +167,7 @@ def _progress(console: Console, settings: Any, done: int, limits: Any) -> Iterat
         TextColumn("{task.fields[pruned]}"),
     )  # fmt: skip
     console.print(f"accuracy: {settings.proxy}; the first trial of a worker takes longer", highlight=False)
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, refresh_per_second=2) as bar:
         task = bar.add_task("", total=limits.trials, completed=done, pruned="")
         pruned = 0
 
@@ -196,11 +200,15 @@ def _summary(console: Console, made: Mapping[str, Any], folder: Path) -> None:
     for title, kind in heads(made):
         table.add_column(f"{title}\n({kind})", justify="right")
     table.add_column("point")
-    for trial in (t for t in made["trials"] if t["pareto"]):
+    front = [t for t in made["trials"] if t["pareto"]]
+    first = made["objectives"][0]
+    sign = -1 if first["direction"] == "maximize" else 1
+    for trial in sorted(front, key=lambda t: sign * t["values"][first["name"]]["value"])[:ROWS]:
         table.add_row(str(trial["number"]), *shown(made, trial), described(trial))
     console.print(table, highlight=False, markup=False)
     counts = made["counts"]
-    lines = [f"{counts['complete']} trials complete, {counts['pruned']} pruned, {counts['failed']} failed"]
+    lines = [f"{len(front) - ROWS} more in explore.md"] if len(front) > ROWS else []
+    lines += [f"{counts['complete']} trials complete, {counts['pruned']} pruned, {counts['failed']} failed"]
     if made["ended_early"]:
         lines.append(f"ended early: {made['ended_early']}")
     best = next((t for t in made["trials"] if t["number"] == made["best"]), None)

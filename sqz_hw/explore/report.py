@@ -36,7 +36,7 @@ def content(settings: ExploreSettings, records: Sequence[Record], ended_early: s
     made = {
         "schema": SCHEMA,
         "settings": settings.model_dump(mode="json"),
-        "proxy": f"{settings.proxy}; accuracy on {settings.proxy_validation_images:,} other training images",
+        "proxy": f"{settings.proxy}, judged on {settings.proxy_validation_images:,} other training images",
         "objectives": [
             {
                 "name": name,
@@ -160,7 +160,7 @@ def markdown(made: Mapping[str, Any]) -> Iterator[str]:
     counts = made["counts"]
     yield "# Design space exploration"
     yield ""
-    yield f"Accuracy is a {made['proxy']}: it ranks networks, a full training gives more."
+    yield f"Accuracy: {made['proxy']}. It ranks networks; a full training gives more."
     part = made["settings"]["part"]
     if part is not None:
         clock = made["settings"]["clock_mhz"]

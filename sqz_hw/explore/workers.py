@@ -165,6 +165,8 @@ def local_pool(workers: int, evaluate: Evaluate, digest: str, split: Split | Non
         "distributed.scheduler.allowed-failures": 0,  # a trial that kills its worker is not tried again
         "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536, **ONE_THREAD},
         "distributed.comm.timeouts.connect": f"{NO_WORKER_S}s",  # a busy machine
+        "distributed.scheduler.worker-ttl": None,  # tracing a graph may hold up a worker's heartbeat
+        "distributed.worker.profile.enabled": False,
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }

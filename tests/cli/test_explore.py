@@ -1,8 +1,13 @@
 """``sqz-hw explore``: a whole search of tiny networks, and what its options refuse."""
 
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -54,7 +59,7 @@ def test_a_whole_search(npz, tmp_path, capsys):
     said = capsys.readouterr().out
     made = json.loads((out / "explore.json").read_text())
     assert made["counts"]["complete"] == 1
-    assert made["proxy"] == "proxy, 2 epochs on 96 images; accuracy on 48 other training images"
+    assert made["proxy"] == "proxy, 2 epochs on 96 images, judged on 48 other training images"
     kinds = {o["name"]: o["kind"] for o in made["objectives"]}
     assert kinds == {
         "accuracy": "proxy, 2 epochs on 96 images",
@@ -197,3 +202,29 @@ def test_a_space_in_which_nothing_is_legal(npz, tmp_path, capsys):
     )
     made = json.loads((tmp_path / "out" / "explore.json").read_text())
     assert made["counts"] == {"complete": 0, "failed": 0, "pruned": 20}
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_finished_and_resume_ends_as_if_never_stopped(npz, tmp_path):
+    """A real interrupt to the whole process group, as a terminal sends it; no process is left."""
+    options = ["--data", npz, "--part", "xc7z020", *TINY, *PROXY, "--trials", "3"]
+    assert main(["explore", "--output", str(tmp_path / "whole"), *options]) == 0
+    stopped = tmp_path / "stopped"
+    command = [sys.executable, "-m", "sqz_hw.cli.main", "explore", "--output", str(stopped), *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 600
+    journal = stopped / "study.journal"
+    while time.monotonic() < until and not (journal.exists() and '"outcome"' in journal.read_text()):
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    kept = json.loads((stopped / "explore.json").read_text())
+    assert 1 <= kept["counts"]["complete"] < 3
+    assert kept["ended_early"] == "stopped"
+    assert main(["explore", "--output", str(stopped), *options, "--resume"]) == 0
+    for file in ("explore.json", "explore.md", "pareto.png"):
+        assert (stopped / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()

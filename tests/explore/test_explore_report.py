@@ -78,7 +78,7 @@ def test_files_are_the_same_again_and_times_are_elsewhere(found, tmp_path):
 def test_markdown_has_all_trials(found):
     made = report.content(settings(), found, "the time is up")
     text = "\n".join(report.markdown(made))
-    assert "Accuracy is a proxy, 4 epochs on 8,192 images" in text
+    assert "Accuracy: proxy, 4 epochs on 8,192 images, judged on 2,000 other training images." in text
     assert "Ended early: the time is up." in text
     assert r"| 3 | failed | it \| broke |" in text
     assert text.count("scripts/train.py") == len(made["pareto"])
