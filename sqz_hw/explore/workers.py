@@ -7,7 +7,6 @@ and values as pickles: connect only to a cluster that you trust.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import resource
@@ -23,7 +22,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed import Client, LocalCluster, WorkerPlugin, wait
+from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.scheduler import KilledWorker
 
 from sqz_hw import __version__
@@ -43,6 +42,7 @@ ONE_THREAD = {
 }
 """Set in a worker process before it imports anything."""
 
+POLL_S = 0.05
 CONNECT_S = 10
 NO_WORKER_S = 60
 """Seconds without any worker after which a search gives up."""
@@ -83,7 +83,7 @@ class DaskPool:
         """Workers without a trial.
 
         Raises:
-            ToolError: there has been no worker for a minute.
+            ToolError: the scheduler is gone, or there has been no worker for a minute.
         """
         return len(self._idle())
 
@@ -96,16 +96,27 @@ class DaskPool:
         self._futures[future] = (task.number, address)
 
     def finished(self, seconds: float) -> list[tuple[int, Outcome]]:
-        """Trials that have ended; a trial whose process died has failed."""
-        if not self._futures:
-            time.sleep(min(seconds, 0.2))
-            return []
-        with suppress(asyncio.TimeoutError), self._client.as_current():
-            wait(list(self._futures), timeout=seconds, return_when="FIRST_COMPLETED")
-        ended = [future for future in self._futures if future.done()]
-        return [(self._futures.pop(future)[0], _outcome(future)) for future in ended]
+        """Trials that have ended; a trial whose process died has failed.
+
+        Raises:
+            ToolError: the scheduler is gone.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            self._require_scheduler()
+            ended = [future for future in self._futures if future.done()]
+            if ended or time.monotonic() >= until:
+                return [(self._futures.pop(future)[0], _outcome(future)) for future in ended]
+            time.sleep(POLL_S)
+
+    def _require_scheduler(self) -> None:
+        if self._client.status != "running":
+            raise ToolError(
+                "the Dask scheduler is no longer reached; see that it runs, then go on with --resume"
+            )
 
     def _idle(self) -> list[str]:
+        self._require_scheduler()
         there = sorted(self._client.scheduler_info(n_workers=-1)["workers"])
         if there:
             self._seen = time.monotonic()

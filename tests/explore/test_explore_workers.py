@@ -1,10 +1,12 @@
 """Workers: two processes share a search, one that dies costs one trial, and a cluster that is there is used."""
 
 import itertools
+import logging
 import os
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 from explore_stubs import deadly, made_up, settings, with_images, with_pid
 
 from sqz_hw.errors import BadInputError, DataError, ToolError
@@ -105,6 +107,8 @@ def test_no_scheduler_there(address, monkeypatch):
 
 def test_no_worker_at_all(monkeypatch):
     class Empty:
+        status = "running"
+
         def scheduler_info(self, n_workers):
             return {"workers": {}}
 
@@ -113,6 +117,22 @@ def test_no_worker_at_all(monkeypatch):
         ToolError, match=r"a search needs a worker, and there has been none for -1 s; see that workers"
     ):
         DaskPool(Empty(), made_up).idle()
+
+
+def test_a_scheduler_that_goes_away(monkeypatch):
+    """The search ends; its running trials are not taken for failed ones."""
+    monkeypatch.setattr(workers, "CONNECT_S", 1)
+    with LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        address = cluster.scheduler_address
+        with cluster_pool(address, made_up, "4" * 64, SPLIT) as pool:
+            assert pool.idle() == 1
+            cluster.close()
+            with pytest.raises(
+                ToolError, match=r"^the Dask scheduler is no longer reached; see that it runs, then"
+            ):
+                pool.finished(30)
 
 
 def test_whatever_goes_wrong_is_an_outcome():
