@@ -19,7 +19,6 @@ from sqz_hw.explore.candidate import Candidate
 from sqz_hw.explore.settings import ExploreSettings
 from sqz_hw.explore.subset import Split
 from sqz_hw.fixed_point import FixedPoint
-from sqz_hw.model.augmentation import Batches
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import Model
 from sqz_hw.model.network import Weights, float_network, fold_batch_norm
@@ -27,6 +26,7 @@ from sqz_hw.model.quantisation import Quantisation, best_weight_type, quantise
 from sqz_hw.ptq.post_training import quantise_model
 from sqz_hw.ptq.settings import PtqSettings
 from sqz_hw.settings import validated
+from sqz_hw.training.batches import Batches
 
 RAMP = (0.3, 0.75)
 """Shares of the steps at which pruning begins and has come to its density (cubic: Zhu and Gupta 2017)."""
