@@ -131,7 +131,7 @@ def test_both_parts_are_disjoint_and_drawn_by_the_seed():
 
 
 def test_what_full_training_holds_out_is_not_trained_on():
-    from sqz_hw.model.training import split as train_split
+    from sqz_hw.training.run import split as train_split
 
     kept, held = train_split(images(100), 20, 5)
     found = subset(images(100), 60, 30, seed=5)

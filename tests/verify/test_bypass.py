@@ -20,11 +20,11 @@ from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.layers import Kind
 from sqz_hw.model.modelfile import load, save
 from sqz_hw.model.quantisation import quantise
-from sqz_hw.model.settings import TrainSettings
 from sqz_hw.model.tensors import reference_tensors
-from sqz_hw.model.training import Run, train
 from sqz_hw.report.write import read
 from sqz_hw.settings import BuildSettings
+from sqz_hw.training.run import Run, train
+from sqz_hw.training.settings import TrainSettings
 from sqz_hw.verify.compare import by_stream
 from sqz_hw.verify.exactness import float64_layers, qkeras_proofs
 from sqz_hw.verify.golden import GoldenModel
