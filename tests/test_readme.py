@@ -29,7 +29,7 @@ def test_files_that_it_links_exist():
 def test_scripts_and_options_in_its_commands_exist():
     verbs = {
         "build_hls": "build", "train": "train", "evaluate": "evaluate", "verify_csim": "verify",
-        "validate_estimator": "validate", "import_weights": "import", "compress": "compress", "quantize": "quantize",
+        "validate_estimator": "validate", "import_weights": "import", "compress": "compress", "quantize": "quantize", "explore": "explore",
     }  # fmt: skip
     commands = re.findall(r"^python scripts/(\w+)\.py([^\n#]*)", README, re.MULTILINE)
     assert {name for name, _ in commands} == set(verbs)

@@ -21,6 +21,7 @@ VERBS = {
     "build": "sqz_hw.cli.build",
     "compress": "sqz_hw.cli.compress",
     "evaluate": "sqz_hw.cli.evaluate",
+    "explore": "sqz_hw.cli.explore",
     "fit": "sqz_hw.cli.fit",
     "import": "sqz_hw.cli.import_weights",
     "quantize": "sqz_hw.cli.quantize",

@@ -109,7 +109,8 @@ class Model:
                 if to.signed != signed or not 2 <= to.width <= 32 or not -32 <= to.integer <= 32:
                     sign = "signed" if signed else "unsigned"
                     raise ModelFileError(
-                        f"model {self.name}: the {what} type of {name} must be {sign}, 2 to 32 bits, not {to}"
+                        f"model {self.name}: the {what} type of {name} must be {sign}, 2 to 32 bits of which "
+                        f"-32 to 32 are integer, not {to}"
                     )
 
     def _check_codebooks(self, quantisation: Quantisation) -> None:

@@ -96,7 +96,7 @@ def quantised_network(
         arch: what to build.
         quantisation: the types.
         argmax: end in the index of the largest score instead of the scores.
-        in_float64: safe names of convolutions whose sums are computed in float64.
+        in_float64: safe names of convolutions and additions whose sums are computed in float64.
     """
 
     def conv(spec: LayerSpec, x: Any) -> Any:
@@ -116,7 +116,7 @@ def quantised_network(
         quantizer = activation_quantizer(quantisation.activations[spec.name])
         return FixedPointRelu2D(quantizer, name=spec.safe_name, autocast=False)(x)
 
-    network = build(arch, conv, relu)
+    network = build(arch, conv, relu, in_float64=in_float64)
     if argmax:
         network = tf.keras.Model(network.input, ArgMax(name=ARGMAX_NAME)(network.output), name="squeezenet")
     return network
@@ -161,6 +161,7 @@ def build(
     conv: Callable[[LayerSpec, Any], Any],
     relu: Callable[[LayerSpec, Any], Any],
     dropout: ResumableDropout | None = None,
+    in_float64: Collection[str] = (),
 ) -> Any:
     """A Keras network from makers of its convolutions and ReLUs; the average is always float32.
 
@@ -168,6 +169,7 @@ def build(
         arch: what to build.
         conv, relu: called with the layer's data and its input; give its output.
         dropout: put before the last convolution.
+        in_float64: safe names of additions that are computed in float64.
     """
     tensors: dict[str, Any] = {}
     source: Any = None
@@ -189,7 +191,8 @@ def build(
         elif spec.kind is Kind.CONCAT:
             out = tf.keras.layers.Concatenate(name=spec.safe_name)(args)
         elif spec.kind is Kind.ADD:
-            out = tf.keras.layers.Add(name=spec.safe_name)(args)
+            wide = spec.safe_name in in_float64  # Keras casts a layer's inputs to its dtype
+            out = tf.keras.layers.Add(name=spec.safe_name, dtype="float64" if wide else None)(args)
         else:
             out = StreamGlobalAveragePooling2D(name=spec.safe_name, dtype="float32")(args[0])
         tensors[spec.name] = out

@@ -119,7 +119,7 @@ class VerificationSection:
         float_agreement_top1: percent of images with the float model's top class, or None.
         not_compared: what was left out, each with its reason.
         accuracy: by engine, or None where labels are not known.
-        float64_layers: convolutions that QKeras computed in float64, because float32 is not proven
+        float64_layers: convolutions and additions that QKeras computed in float64, as float32 is not proven
             to hold their sums.
     """
 

@@ -178,15 +178,17 @@ def qkeras_proofs(design: Design) -> tuple[Proof, ...]:
 
 
 def float64_layers(design: Design) -> tuple[str, ...]:
-    """Convolutions whose sums QKeras's float32 is not proven to hold: their reference is float64.
+    """Convolutions and additions whose sums float32 is not proven to hold: QKeras gets float64 there.
+
+    An addition is one of them where the grids of its inputs lie far apart: the sum of a bypass
+    of large values and a branch of tiny ones.
 
     Raises:
         BadInputError: a layer needs more than float64 holds exactly.
     """
-    convolutions = {layer.name for layer, _ in design.convolutions}
     beyond = [p for p in qkeras_proofs(design) if p.path != "float32"]
     for proof in beyond:
-        if proof.path != "float64" or proof.layer not in convolutions:
+        if proof.path != "float64":
             raise BadInputError(
                 f"{proof.layer}: a reference in float64 must hold every sum exactly, and this one reaches "
                 f"{proof.bound:,} last bits; use narrower types"

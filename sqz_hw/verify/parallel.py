@@ -10,8 +10,10 @@ other is computed with whatever threads BLAS takes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -19,6 +21,19 @@ try:
     import threadpoolctl  # type: ignore[import-untyped]
 except ImportError:  # scikit-learn brings it, QKeras brings scikit-learn
     threadpoolctl = None
+
+
+_most: ContextVar[int | None] = ContextVar("most", default=None)
+
+
+@contextmanager
+def at_most(threads: int) -> Iterator[None]:
+    """Within the context, ``each_part`` takes no more than so many threads."""
+    token = _most.set(threads)
+    try:
+        yield
+    finally:
+        _most.reset(token)
 
 
 def each_part(count: int, batch: int, work: Callable[[slice], None]) -> None:
@@ -29,7 +44,7 @@ def each_part(count: int, batch: int, work: Callable[[slice], None]) -> None:
         batch: items in a part, at most; fewer if that is what gives every core a part.
         work: called with each part, from several threads; what it raises is raised here.
     """
-    workers = _cores() if threadpoolctl is not None else 1
+    workers = min(_cores(), _most.get() or _cores()) if threadpoolctl is not None else 1
     size = min(batch, -(-count // workers)) if count else 1
     parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     if workers == 1 or len(parts) < 2:

@@ -170,15 +170,15 @@ def test_types_must_be_those_of_the_architecture(quantised):
         ),
         (
             replace(types, activations={**types.activations, "relu_conv1": signed}),
-            f"the activations type of relu_conv1 must be unsigned, 2 to 32 bits, not {signed}",
+            f"the activations type of relu_conv1 must be unsigned, 2 to 32 bits of which -32 to 32 are integer, not {signed}",
         ),
         (
             replace(types, weights={**types.weights, "conv1": FixedPoint(6, 1, False)}),
-            "the weights type of conv1 must be signed, 2 to 32 bits, not ap_ufixed<6,1>",
+            "the weights type of conv1 must be signed, 2 to 32 bits of which -32 to 32 are integer, not ap_ufixed<6,1>",
         ),
         (
             replace(types, weights={**types.weights, "conv1": FixedPoint(33, 1, True)}),
-            "the weights type of conv1 must be signed, 2 to 32 bits, not ap_fixed<33,1>",
+            "the weights type of conv1 must be signed, 2 to 32 bits of which -32 to 32 are integer, not ap_fixed<33,1>",
         ),
         (
             replace(types, input=FixedPoint(8, 1, False)),

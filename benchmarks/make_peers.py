@@ -1,0 +1,131 @@
+"""What ``peers.py`` does: measures our own models, renders the table, draws the picture."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from peers_table import HERE, OWN, TABLE, Row, read_own, read_peers, render, rows_and_sources
+
+from sqz_hw import zoo
+from sqz_hw.errors import BadInputError, DoesNotFitError, SqzError
+from sqz_hw.model.architecture import Architecture
+
+PART, CLASSES, IMAGES = "xc7z020", 10, 32
+PICTURE = HERE.parent / "docs" / "peers.png"
+KEPT = ("parameters", "nonzeros", "weight_bits", "dense_bytes", "compressed_bytes", "macs", "nonzero_macs")
+
+
+def cifar_models() -> list[str]:
+    """The shipped models with ten classes."""
+    from sqz_hw.model import modelfile
+
+    return [n for n in zoo.names() if modelfile.load(zoo.find(n)).architecture.classes == CLASSES]
+
+
+def digest(name: str) -> str:
+    """SHA-256 of a shipped model's file: figures belong to one file."""
+    return hashlib.sha256(zoo.find(name).read_bytes()).hexdigest()
+
+
+def describe(arch: Architecture) -> str:
+    """The layout in a few words."""
+    return f"SqueezeNet {arch.name}, width {arch.width:g}, {arch.bypass} bypass"
+
+
+def measure(name: str, data: str) -> dict[str, Any]:
+    """Build one model for the part, and score it with the golden model."""
+    from sqz_hw.evaluate import evaluate
+    from sqz_hw.flow import build
+    from sqz_hw.model import datasets, modelfile
+    from sqz_hw.report.write import read
+    from sqz_hw.settings import BuildSettings
+
+    model = modelfile.load(zoo.find(name))
+    arch = model.architecture
+    with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
+        folder = Path(scratch) / "out"
+        with contextlib.suppress(DoesNotFitError):  # the report says so
+            build(BuildSettings(part=PART, model=name, images=IMAGES, output=folder))
+        report = read(folder / "report" / "report.json")
+    images = datasets.load(data, arch.input_size)
+    images.require_classes(arch.classes)
+    scores = {engine: evaluate(zoo.find(name), images, engine).to_dict() for engine in ("golden", "float")}
+    estimate = next(c for c in report["resources"] if c["kind"] == "estimate" and c["predicts"] == "vivado")
+    relus = list(model.quantisation.activations.values())[:-1]  # the last is the scores' map
+    return {
+        "name": name,
+        "sha256": digest(name),
+        "description": describe(arch),
+        "build": f"python scripts/build_hls.py --part {PART} --model {name} --images {IMAGES}",
+        "evaluate": f"python scripts/evaluate.py --model {name} --data {Path(data).name} --engine golden",
+        "activation_bits": max(to.width for to in relus),
+        "evaluation": {k: scores["golden"][k] for k in ("engine", "images", "top1", "top5")},
+        "float_top1": scores["float"]["top1"],
+        "report": {
+            "model": {key: report["model"][key] for key in KEPT},
+            "part": report["part"]["name"],
+            "bit_exact": report["verification"]["bit_exact"],
+            "resources": {key: estimate[key] for key in ("kind", "predicts", "tool", "totals")},
+            "latency": {k: v for k, v in report["latency"][0].items() if not isinstance(v, (list, dict))},
+            "verdict": report["verdict"]["fits"],
+        },
+    }
+
+
+def picture(rows: list[Row], path: Path) -> None:
+    """Accuracy against throughput, hollow where not both were measured on a board."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    shown = 0
+    for row in rows:
+        points = [row.cells[column] for column in ("throughput", "accuracy")]
+        numbers = [re.match(r"[\d,.]+", cell.value) for cell in points]
+        if row.group != "cifar10" or None in numbers:
+            continue
+        shown += 1
+        x, y = (float(n[0].replace(",", "")) for n in numbers if n)
+        style = {
+            "marker": "s" if row.own else "o",
+            "color": "tab:red" if row.own else "tab:blue",
+            "fillstyle": "full" if all(cell.kind == "measured on board" for cell in points) else "none",
+        }
+        axes.plot(x, y, linestyle="none", label=f"{shown}  {row.name.replace('**', '')}", **style)
+        axes.annotate(str(shown), (x, y), (5, 4), textcoords="offset points", fontsize=9)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    axes.set(xscale="log", xlim=(20, 6_000), xlabel="images a second", ylabel="top-1 on CIFAR-10, %")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure if asked to, then write the page and the picture."""
+    parser = argparse.ArgumentParser(description="This project beside its peers.")
+    parser.add_argument("--measure", action="store_true", help="build and score the shipped models first")
+    parser.add_argument("--data", help="an .npz or a folder with labels, for --measure")
+    options = parser.parse_args(arguments)
+    try:
+        if options.measure:
+            if options.data is None:
+                raise BadInputError("--measure needs --data, labelled images that no choice was made on")
+            command = f"python benchmarks/peers.py --measure --data {Path(options.data).name}"
+            own = {"command": command, "models": [measure(name, options.data) for name in cifar_models()]}
+            OWN.write_text(json.dumps(own, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        peers, own = read_peers(), read_own()
+        TABLE.write_text(render(peers, own), encoding="utf-8")
+        picture(rows_and_sources(peers, own)[0], PICTURE)
+    except SqzError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
