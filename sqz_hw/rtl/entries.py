@@ -60,27 +60,23 @@ def encode(rows: Sequence[Ints], bits: int) -> Entries:
     reach = 1 << bits
     if not rows or any(len(row) < min(reach, 2) for row in rows):
         raise BadInputError(f"a core needs rows of at least {min(reach, 2)} positions; give it some channels")
-    gaps: list[int] = []
-    codes: list[int] = []
-    distance = 0  # from the last entry to the beginning of this row, less 1
-    useful = 0
-    for row in rows:
-        positions = np.flatnonzero(row)
-        useful += len(positions)
-        if len(positions) == 0:
-            positions = np.zeros(1, np.int64)
-        at = -1
-        for position in positions.tolist():
-            gap = distance + position - at - 1
-            while gap >= reach:
-                gaps.append(reach - 1)
-                codes.append(0)
-                gap -= reach
-            gaps.append(gap)
-            codes.append(int(row[position]))
-            at, distance = position, 0
-        distance = len(row) - 1 - at
-    return Entries(tuple(gaps), tuple(codes), useful)
+    lengths = np.array([len(row) for row in rows], np.int64)
+    flat = np.concatenate(rows)
+    used = flat != 0
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    useful = int(used.sum())
+    empty = np.add.reduceat(used, starts) == 0
+    used[starts[empty]] = True  # a row must have an entry to begin with
+    positions = np.flatnonzero(used)
+    distances = np.diff(positions, prepend=-1) - 1
+    fillers = distances >> bits
+    total = len(positions) + int(fillers.sum())
+    gaps = np.full(total, reach - 1, np.int64)
+    codes = np.zeros(total, np.int64)
+    at = np.arange(len(positions)) + np.cumsum(fillers)
+    gaps[at] = distances & (reach - 1)
+    codes[at] = flat[positions]
+    return Entries(tuple(gaps.tolist()), tuple(codes.tolist()), useful)
 
 
 def share(costs: Sequence[int], cores: int) -> tuple[int, ...]:

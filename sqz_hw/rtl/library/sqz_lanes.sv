@@ -24,6 +24,8 @@ module sqz_lanes #(
     output wire [P*SUM-1:0]        sums,     // stay until the next capture
     output wire [P-1:0]            carry
 );
+  // SUM bits are proven to hold every sum, so a product's copies of its sign above them may go unused.
+  /* verilator lint_off UNUSEDSIGNAL */
   reg signed [VALUE-1:0] weight1, weight2, weight3;
   reg [3:0] first_at, capture_at;  // 0..2: beside the buffer's clocks; 3: beside the product
   always @(posedge clk) begin
@@ -87,5 +89,6 @@ module sqz_lanes #(
       assign carry[l] = 1'b0;
     end
   end
+  /* verilator lint_on UNUSEDSIGNAL */
 endmodule
 `default_nettype wire
