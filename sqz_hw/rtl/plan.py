@@ -229,6 +229,8 @@ class _Planner:
                 "pixels in parallel; fold the layer before it by rows"
             )
         out = out_width if pixels == width else pixels // 2
+        if width // pixels * channels < 2:
+            raise BadInputError(f"{stage.name}: a pool needs rows of at least 2 words, not 1; give it more channels")
         bits = width * channels * source.type.width
         name = self._link(f"{stage.name}_out", stage.output, out)
         self._instance(

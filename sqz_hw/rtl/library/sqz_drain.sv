@@ -27,7 +27,7 @@ module sqz_drain #(
   localparam int GROUPS = P / Q;
   localparam int GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
   localparam int RW = (ROWS > 1) ? $clog2(ROWS) : 1;
-  (* rom_style = "distributed" *)
+  (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
   reg [BIAS-1:0] biases[0:ROWS-1];
   initial $readmemh(FILE, biases);
 

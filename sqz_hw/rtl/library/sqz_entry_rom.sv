@@ -26,7 +26,7 @@ module sqz_entry_rom #(
     localparam [7:0] ONES = 8'd48 + 8'(s % 10);
     reg [WIDTH-1:0] q;
     if (s == N - 1 && LUT_LAST != 0) begin : gen_lut
-      (* rom_style = "distributed" *)
+      (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
       reg [WIDTH-1:0] memory[0:SIZE-1];
       initial $readmemh({FILE, ".", TENS, ONES, ".mem"}, memory);
       always @(posedge clk) if (en) q <= memory[address[SA-1:0]];

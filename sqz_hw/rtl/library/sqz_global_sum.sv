@@ -45,7 +45,7 @@ module sqz_global_sum #(
       word  <= word >> B;
       total <= sum;
     end
-    if (go && last_pixel) result <= sum;
+    if (go && last_pixel && last_block) result <= sum;
   end
   always @(posedge clk) begin
     if (go && last_pixel) sums[channel] <= sum;

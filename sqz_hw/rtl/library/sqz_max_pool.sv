@@ -5,7 +5,7 @@
 //
 // Rows first: each word is held against the row before in a memory of one row; an even row completes the
 // window that ends there and begins the next. Then along the row: a block's last window waits for the
-// first pixel of the next block.
+// first pixel of the next block. A row has at least two words (C or W / P above 1).
 `default_nettype none
 module sqz_max_pool #(
     parameter int B = 6,

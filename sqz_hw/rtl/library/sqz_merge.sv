@@ -18,7 +18,7 @@ module sqz_merge #(
 );
   localparam int SW = (N > 1) ? $clog2(N) : 1;
   localparam int RW = (ROWS > 1) ? $clog2(ROWS) : 1;
-  (* rom_style = "distributed" *)
+  (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
   reg [SW-1:0] schedule[0:ROWS-1];
   initial $readmemh(FILE, schedule);
 
