@@ -150,7 +150,7 @@ def rows_of(singles: DesignLayer | None, main: DesignLayer, pixel: FixedPoint, c
         singles=0 if singles is None else convs[0][1].n_out,
         weights=tuple(weights), shifts=(shifts[0], shifts[-1]), biases=tuple(biases),
         up=fraction - products, pixel=pixel, out_type=main.out_type, fraction=fraction,
-        code_bits=max(_signed_bits(w.min(), w.max()) for w in weights),
+        code_bits=max(signed_bits(w.min(), w.max()) for w in weights),
     )  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def packs(rows: Rows, chosen: Sequence[int]) -> bool:
     of a row's products lies between the sum of its negative and that of its positive weights, times
     the largest pixel.
     """
-    low, high = _reach(rows, chosen)
+    low, high = sum_reach(rows, chosen)
     half = 1 << (PORT - rows.pixel.width - 1)
     return PORT - rows.pixel.width >= rows.pixel.width and -half <= low and high < half
 
@@ -199,9 +199,7 @@ def make_cores(rows: Rows, folding: Folding, pixels_in: int) -> tuple[Core, ...]
     """
     check_folding(rows, folding, pixels_in)
     bits = gap_bits(rows.channels)
-    spacing = folding.pixels // folding.units
-    costs = [max(spacing, len(encode([row], bits))) for row in rows.weights]
-    owner = share(costs, folding.cores)
+    owner = schedule(rows, folding)
     return tuple(
         _core(rows, folding, pixels_in, number, [r for r, core in enumerate(owner) if core == number], bits)
         for number in range(folding.cores)
@@ -210,9 +208,13 @@ def make_cores(rows: Rows, folding: Folding, pixels_in: int) -> tuple[Core, ...]
 
 def schedule(rows: Rows, folding: Folding) -> tuple[int, ...]:
     """The core of each output channel, as ``make_cores`` shares them."""
+    return share(row_costs(rows, folding.pixels // folding.units), folding.cores)
+
+
+def row_costs(rows: Rows, spacing: int) -> list[int]:
+    """Clocks of each row: one for each entry, at least as many as the drain takes."""
     bits = gap_bits(rows.channels)
-    spacing = folding.pixels // folding.units
-    return share([max(spacing, len(encode([row], bits))) for row in rows.weights], folding.cores)
+    return [max(spacing, len(encode([row], bits))) for row in rows.weights]
 
 
 def check_folding(rows: Rows, folding: Folding, pixels_in: int) -> None:
@@ -247,14 +249,14 @@ def _core(
     if folding.lanes == "packed" and not packs(rows, chosen):
         raise BadInputError(
             f"{rows.name}: two pixels in a DSP slice need sums within {PORT - rows.pixel.width} bits, and "
-            f"some row's can reach {_reach(rows, chosen)}; choose one lane a slice"
+            f"some row's can reach {sum_reach(rows, chosen)}; choose one lane a slice"
         )
     entries = encode([rows.weights[r] for r in chosen], bits)
-    low, high = _reach(rows, chosen)
-    sums = _signed_bits(low, high)
+    low, high = sum_reach(rows, chosen)
+    sums = signed_bits(low, high)
     biases = [rows.biases[r] for r in chosen]
-    bias_bits = _signed_bits(min(biases), max(biases))
-    total = _signed_bits((low << rows.up) + min(0, min(biases)), (high << rows.up) + max(0, max(biases)))
+    bias_bits = signed_bits(min(biases), max(biases))
+    total = signed_bits((low << rows.up) + min(0, min(biases)), (high << rows.up) + max(0, max(biases)))
     total = max(total, sums + rows.up, bias_bits)
     name = f"{rows.name}_{number}" if folding.cores > 1 else rows.name
     width = bits + rows.code_bits
@@ -297,7 +299,7 @@ def clocks(core: Core, rows: Rows) -> int:
     return blocks * (len(core.entries) + OVERHEAD)
 
 
-def _reach(rows: Rows, chosen: Sequence[int]) -> tuple[int, int]:
+def sum_reach(rows: Rows, chosen: Sequence[int]) -> tuple[int, int]:
     """Smallest and largest sum over any subset of a row's products, over all rows."""
     low = high = 0
     for r in chosen:
@@ -307,6 +309,6 @@ def _reach(rows: Rows, chosen: Sequence[int]) -> tuple[int, int]:
     return low, high
 
 
-def _signed_bits(low: int, high: int) -> int:
+def signed_bits(low: int, high: int) -> int:
     """Bits of a signed number that holds both."""
     return max(int(-low - 1).bit_length() if low < 0 else 0, int(high).bit_length()) + 1

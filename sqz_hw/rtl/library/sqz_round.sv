@@ -17,12 +17,11 @@ module sqz_round #(
     output wire        [OUT-1:0]  out        // of `held`
 );
   if (DROP > 0) begin : gen_drop
-    wire half = value[DROP-1];
     wire up;
     if (ROUNDING == 0) begin : gen_floor
       assign up = 1'b0;
     end else if (ROUNDING == 1) begin : gen_half_up
-      assign up = half;
+      assign up = value[DROP-1];
     end else begin : gen_even
       wire low;
       if (DROP > 1) begin : gen_low
@@ -30,7 +29,7 @@ module sqz_round #(
       end else begin : gen_no_low
         assign low = 1'b0;
       end
-      assign up = half && (low || value[DROP]);
+      assign up = value[DROP-1] && (low || value[DROP]);
     end
     assign rounded = {value[IN-1], value[IN-1:DROP]} + {{(KEPT - 1) {1'b0}}, up};
     if (ROUNDING == 0) begin : gen_unused
