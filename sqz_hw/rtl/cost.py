@@ -115,3 +115,31 @@ def _fit() -> dict[str, dict[str, float]]:
     text = (files("sqz_hw.rtl") / "cost.json").read_text()
     fitted: dict[str, dict[str, float]] = json.loads(text)
     return fitted
+
+
+def stage_cost(module: str, parameters: Parameters) -> Cost:
+    """Any module of the library with these parameters."""
+    if module == "sqz_sparse_core":
+        return core_cost(parameters)
+    v = {name: int(value) for name, value in parameters.items() if not isinstance(value, str)}
+    if module == "sqz_max_pool":
+        word = v["P"] * v["B"]
+        deep = v["W"] // v["P"] * v["C"]
+        out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
+        block = bool(v["BLOCK_RAM"])
+        memory = (0 if block else lut_ram(deep, word)) + (lut_ram(v["C"], out) if v["P"] < v["W"] else 0)
+        return Cost(memory + 40 + 2.6 * word + 3.0 * out, 30 + 4 * word + out, 0, block_ram(deep, word) if block else 0)
+    if module == "sqz_reblock":
+        wide = max(v["PIN"], v["POUT"]) * v["B"]
+        deep, block = v["SLOTS"] * v["C"], bool(v["BLOCK_RAM"])
+        groups = max(1, v["POUT"] // v["PIN"])
+        tiles = groups * block_ram(deep, wide // groups) if block else 0.0
+        return Cost(90 + (0 if block else lut_ram(deep, wide)), 70 + (0 if block else wide), 0, tiles)
+    if module == "sqz_add":
+        word = v["P"] * (v["A"] + v["BB"] + v["OUT"])
+        return Cost(30 + word + 14 * v["U"], 20 + word + v["P"] * v["OUT"], 0, 0.0)
+    if module == "sqz_merge":
+        return Cost(20 + v["WIDTH"] * max(1, v["N"] // 3), 12 + v["WIDTH"], 0, 0.0)
+    if module == "sqz_global_sum":
+        return Cost(60 + v["P"] * v["B"], 50 + v["P"] * v["B"], 0, 0.0)
+    return Cost(lut=8.0)
