@@ -228,7 +228,8 @@ def simulate(
     (scratch / "max_words.txt").write_text(str(expected))
     bench = Program("the simulation", (str(simulation.program),), {})
     arguments = [
-        str(scratch.resolve()), str(seed), str(p_valid), str(p_ready), str(reset_at), str(max_cycles), str(idle_limit)
+        str(scratch.resolve()), str(seed), str(p_valid), str(p_ready), str(reset_at), str(max_cycles),
+        str(idle_limit),
     ]  # fmt: skip
     try:
         done = run(bench, arguments, simulation.data)

@@ -124,7 +124,8 @@ def rows_of(singles: DesignLayer | None, main: DesignLayer, pixel: FixedPoint, c
     convs = [(layer, _checked(layer, pixel)) for layer in (singles, main) if layer is not None]
     if main.kernel not in (1, 3) or main.stride != 1 or (singles is not None and singles.kernel != 1):
         raise BadInputError(
-            f"{main.name}: StreamRTL computes 1x1 and 3x3 convolutions of stride 1, not {main.kernel}x{main.kernel} "
+            f"{main.name}: StreamRTL computes 1x1 and 3x3 convolutions of stride 1, not "
+            f"{main.kernel}x{main.kernel} "
             f"of stride {main.stride}; use the Vitis backend"
         )
     if len({layer.out_type for layer, _ in convs}) != 1:
@@ -157,15 +158,19 @@ def rows_of(singles: DesignLayer | None, main: DesignLayer, pixel: FixedPoint, c
 def _checked(layer: DesignLayer, pixel: FixedPoint) -> ConvParameters:
     conv = layer.conv
     if conv is None:
-        raise BadInputError(f"{layer.name}: a convolution must have weights, not none; build the design again")
+        raise BadInputError(
+            f"{layer.name}: a convolution must have weights, not none; build the design again"
+        )
     proof = prove(layer, conv, pixel)
     if proof.wraps or proof.rounds or proof.saturates:
         raise BadInputError(
-            f"{layer.name}: StreamRTL needs an accumulator that holds every sum exactly, not {conv.accum_type}; "
+            f"{layer.name}: StreamRTL needs an accumulator that holds every sum, not {conv.accum_type}; "
             "convert with tight accumulators"
         )
     if pixel.signed:
-        raise BadInputError(f"{layer.name}: StreamRTL reads unsigned values, not {pixel}; put a ReLU before it")
+        raise BadInputError(
+            f"{layer.name}: StreamRTL reads unsigned values, not {pixel}; put a ReLU before it"
+        )
     if layer.out_type.rounding not in ROUNDINGS or layer.out_type.saturation not in ("SAT", "WRAP"):
         raise BadInputError(
             f"{layer.name}: StreamRTL rounds by {', '.join(ROUNDINGS)} and saturates by SAT or WRAP, "
@@ -243,9 +248,7 @@ def check_folding(rows: Rows, folding: Folding, pixels_in: int) -> None:
         raise BadInputError(f"{rows.name}: packed lanes come in pairs, not {p}; choose another folding")
 
 
-def _core(
-    rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: list[int], bits: int
-) -> Core:
+def _core(rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: list[int], bits: int) -> Core:
     if folding.lanes == "packed" and not packs(rows, chosen):
         raise BadInputError(
             f"{rows.name}: two pixels in a DSP slice need sums within {PORT - rows.pixel.width} bits, and "
@@ -277,7 +280,9 @@ def _core(
         "ENTRY_FILE": name, "BIAS_FILE": f"{name}.bias.mem",
     }  # fmt: skip
     mask = (1 << rows.code_bits) - 1
-    words = [gap << rows.code_bits | code & mask for gap, code in zip(entries.gaps, entries.codes, strict=True)]
+    words = [
+        gap << rows.code_bits | code & mask for gap, code in zip(entries.gaps, entries.codes, strict=True)
+    ]
     memories: dict[str, tuple[int, tuple[int, ...]]] = {
         f"{name}.{s:02d}.mem": (width, tuple(words[first : first + segment]))
         for s, first in enumerate(range(0, len(words), segment))

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 
 Parameters = Mapping[str, int | str]
+SPREAD = 0.15
+"""Bounds of an estimate of LUTs and flip-flops, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,14 @@ def block_ram(words: int, width: int) -> float:
         rows = -(-words // deep)
         tiles = float(columns * rows)
         if rest:
-            half = next((h for h, w in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)) if rest <= w and words <= h), 0)
+            half = next(
+                (
+                    h
+                    for h, w in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2))
+                    if rest <= w and words <= h
+                ),
+                0,
+            )
             tiles += 0.5 if half else rows
         best = min(best, tiles)
     return best
@@ -128,7 +137,12 @@ def stage_cost(module: str, parameters: Parameters) -> Cost:
         out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
         block = bool(v["BLOCK_RAM"])
         memory = (0 if block else lut_ram(deep, word)) + (lut_ram(v["C"], out) if v["P"] < v["W"] else 0)
-        return Cost(memory + 40 + 2.6 * word + 3.0 * out, 30 + 4 * word + out, 0, block_ram(deep, word) if block else 0)
+        return Cost(
+            memory + 40 + 2.6 * word + 3.0 * out,
+            30 + 4 * word + out,
+            0,
+            block_ram(deep, word) if block else 0,
+        )
     if module == "sqz_reblock":
         wide = max(v["PIN"], v["POUT"]) * v["B"]
         deep, block = v["SLOTS"] * v["C"], bool(v["BLOCK_RAM"])

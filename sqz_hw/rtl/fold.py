@@ -126,9 +126,10 @@ def solve(network: Network, interval: float, budget: Budget | None = None) -> So
         prices = [p * (1.3 if o > 1.0 else 0.97) for p, o in zip(prices, over, strict=True)]
     if best is None:
         raise DoesNotFitError(
-            f"design {network.name} needs a folding within LUT {budget.lut:.0f}, FF {budget.ff:.0f}, DSP "
-            f"{budget.dsp:.0f} and BRAM36 {budget.tiles:.1f} for an image every {interval:.0f} clocks, and the last one "
-            f"tried takes {found.cost.lut:.0f}, {found.cost.ff:.0f}, {found.cost.dsp} and {found.cost.tiles:.1f}; "
+            f"design {network.name} needs a folding within LUT {budget.lut:.0f}, FF {budget.ff:.0f}, "
+            f"DSP {budget.dsp:.0f} and BRAM36 {budget.tiles:.1f} for an image every {interval:.0f} clocks, "
+            f"and the last one tried takes {found.cost.lut:.0f}, {found.cost.ff:.0f}, "
+            f"{found.cost.dsp} and {found.cost.tiles:.1f}; "
             "ask for fewer images a second, or choose a larger part"
         )
     return best
@@ -158,11 +159,14 @@ class _Solver:
                 for out, choice in self._steps(stage, pixels, prices):
                     extra = 0.0 if choice is None else _price(choice, prices)
                     if out not in reached or price + extra < reached[out][0]:
-                        reached[out] = (price + extra, way if choice is None else (*way, (stage.name, choice)))
+                        reached[out] = (
+                            price + extra,
+                            way if choice is None else (*way, (stage.name, choice)),
+                        )
             if not reached:
                 raise BadInputError(
-                    f"{stage.name}: no folding takes at most {self.interval:.0f} clocks an image; ask for fewer images "
-                    "a second"
+                    f"{stage.name}: no folding takes at most {self.interval:.0f} clocks an image; "
+                    "ask for fewer images a second"
                 )
             ways[stage.output.name] = reached
         _, way = min(ways[self.network.result.name].values(), key=lambda found: found[0])
@@ -170,7 +174,9 @@ class _Solver:
         for _, choice in way:
             cost = cost + choice.cost
         return Solution(
-            {name: choice.folding for name, choice in way}, {name: choice.clocks for name, choice in way}, cost
+            {name: choice.folding for name, choice in way},
+            {name: choice.clocks for name, choice in way},
+            cost,
         )
 
     def _main_input(self, stage: Stage) -> str:
@@ -192,9 +198,7 @@ class _Solver:
         key = (stage.name, pixels_in)
         if key not in self.choices:
             self.choices[key] = [
-                choice
-                for pixels in _widths(rows)
-                for choice in self._with_pixels(rows, pixels, pixels_in)
+                choice for pixels in _widths(rows) for choice in self._with_pixels(rows, pixels, pixels_in)
             ]
         return self.choices[key]
 
@@ -227,10 +231,11 @@ class _Solver:
                         check_folding(rows, folding, pixels_in)
                     except BadInputError:
                         continue
-                    cost = core_cost(_parameters(rows, folding, pixels_in, load, self._reach(rows))).times(cores)
+                    cost = core_cost(_parameters(rows, folding, pixels_in, load, self._reach(rows))).times(
+                        cores
+                    )
                     result.append(Choice(folding, blocks * (load + OVERHEAD), cost))
         return result
-
 
     def _reach(self, rows: Rows) -> tuple[int, int]:
         if rows.name not in self.reach:
@@ -300,5 +305,9 @@ def _pixels_after(stage: Stage, pixels: int) -> int:
 def _price(choice: Choice, prices: Prices) -> float:
     cost, lanes = choice.cost, choice.folding.pixels * choice.folding.cores
     return (
-        prices[0] * cost.lut + prices[1] * cost.ff + prices[2] * cost.dsp + prices[3] * cost.tiles + prices[4] * lanes
+        prices[0] * cost.lut
+        + prices[1] * cost.ff
+        + prices[2] * cost.dsp
+        + prices[3] * cost.tiles
+        + prices[4] * lanes
     )

@@ -42,9 +42,9 @@ def write_rtl(plan: Plan, folder: Path) -> list[Path]:
 
 
 def _render(plan: Plan, template: str) -> str:
-    environment = Environment(  # noqa: S701  # Verilog, not HTML
-        loader=PackageLoader("sqz_hw.rtl"), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
+    loader = PackageLoader("sqz_hw.rtl")
+    # Nothing to escape: it is Verilog, not HTML.
+    environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
     axis_bits = -(-plan.out_bits // AXIS_STEP) * AXIS_STEP
     return environment.get_template(template).render(
         plan=plan, axis_bits=axis_bits, parameters=_parameters, connections=_connections

@@ -121,9 +121,8 @@ class _Reader:
         tensors = [self.alias.get(name, (name, NO_PADDING)) for name in layer.inputs]
         names, padding = tuple(name for name, _ in tensors), tensors[0][1]
         if layer.op in (Op.CLONE, Op.ZERO_PAD):
-            if padding != NO_PADDING or layer.out_type != self.design.stream(layer.inputs[0]).type:
-                if not self._same_values(layer):
-                    raise self._unsupported(layer, "a copy that changes values or pads twice")
+            if not self._same_values(layer) or (padding != NO_PADDING and layer.op is Op.ZERO_PAD):
+                raise self._unsupported(layer, "a copy that changes values or pads twice")
             for name in layer.outputs:
                 self.alias[name] = (names[0], layer.padding if layer.op is Op.ZERO_PAD else padding)
         elif layer.op is Op.CONV:
@@ -136,21 +135,35 @@ class _Reader:
     def _conv(self, layer: DesignLayer, source: str, padding: tuple[int, int, int, int]) -> None:
         side = layer.kernel // 2
         if padding != (side,) * 4:
-            raise self._unsupported(layer, f"a {layer.kernel}x{layer.kernel} convolution with padding {padding}")
+            raise self._unsupported(
+                layer, f"a {layer.kernel}x{layer.kernel} convolution with padding {padding}"
+            )
         reader = next(r for r in self.design.layers if layer.outputs[0] in r.inputs)
         if reader.op is Op.CONCAT:
             self.pending[layer.outputs[0]] = layer
             return
         pixel = self.design.stream(layer.inputs[0]).type
-        self._add(layer.name, "sparse", (source,), layer, layer.outputs[0], rows_of(None, layer, pixel, layer.in_shape[2]))
+        self._add(
+            layer.name,
+            "sparse",
+            (source,),
+            layer,
+            layer.outputs[0],
+            rows_of(None, layer, pixel, layer.in_shape[2]),
+        )
 
     def _expand(self, layer: DesignLayer) -> None:
         parts = [self.pending.pop(name, None) for name in layer.inputs]
-        if len(parts) != 2 or parts[0] is None or parts[1] is None or (parts[0].kernel, parts[1].kernel) != (1, 3):
+        if (
+            len(parts) != 2
+            or parts[0] is None
+            or parts[1] is None
+            or (parts[0].kernel, parts[1].kernel) != (1, 3)
+        ):
             raise self._unsupported(layer, "a concatenation of other than an expand 1x1 and an expand 3x3")
         single, main = parts[0], parts[1]
-        if self.alias[single.inputs[0]][0] != self.alias[main.inputs[0]][0] or main.out_type != layer.out_type and (
-            not self._same_values(layer)
+        if self.alias[single.inputs[0]][0] != self.alias[main.inputs[0]][0] or (
+            main.out_type != layer.out_type and (not self._same_values(layer))
         ):
             raise self._unsupported(layer, "an expand whose halves read or write differently")
         pixel = self.design.stream(main.inputs[0]).type
@@ -171,7 +184,9 @@ class _Reader:
             or padding[0] or padding[2] or max(padding) > 1
             or not self._same_values(layer)
         ):  # fmt: skip
-            raise self._unsupported(layer, f"a max pool {layer.kernel}x{layer.kernel} stride {layer.stride}, {padding}")
+            raise self._unsupported(
+                layer, f"a max pool {layer.kernel}x{layer.kernel} stride {layer.stride}, {padding}"
+            )
         if layer.op is Op.ADD and (len(names) != 2 or layer.out_type.rounding not in ROUNDINGS):
             raise self._unsupported(layer, f"an addition of {len(names)} maps to {layer.out_type}")
         if layer.op is not Op.MAX_POOL and padding != NO_PADDING:
@@ -197,5 +212,6 @@ class _Reader:
 
     def _unsupported(self, layer: DesignLayer, what: str) -> BadInputError:
         return BadInputError(
-            f"{layer.name}: StreamRTL does not build {what}; use the Vitis or Vivado backend, or another architecture"
+            f"{layer.name}: StreamRTL does not build {what}; use the Vitis or Vivado backend, "
+            "or another architecture"
         )

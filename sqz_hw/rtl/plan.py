@@ -131,8 +131,12 @@ class _Planner:
         )  # fmt: skip
 
     # ---- links ----
-    def _link(self, name: str, tensor: Tensor, pixels: int, *, whole: bool = True, data: str | None = None) -> str:
-        self.links[name] = Link(name, pixels * tensor.type.width, tensor.name if whole else None, pixels, data)
+    def _link(
+        self, name: str, tensor: Tensor, pixels: int, *, whole: bool = True, data: str | None = None
+    ) -> str:
+        self.links[name] = Link(
+            name, pixels * tensor.type.width, tensor.name if whole else None, pixels, data
+        )
         return name
 
     def _offer(self, tensor: Tensor, pixels: int, link: str) -> None:
@@ -159,8 +163,8 @@ class _Planner:
         return taken
 
     def _instance(
-        self, module: str, name: str, parameters: Mapping[str, int | str], streams: Mapping[str, tuple[str, ...]],
-        stage: str, *, clocked: bool = True,
+        self, module: str, name: str, parameters: Mapping[str, int | str],
+        streams: Mapping[str, tuple[str, ...]], stage: str, *, clocked: bool = True,
     ) -> None:  # fmt: skip
         self.instances.append(Instance(module, name, parameters, streams, stage, clocked))
 
@@ -225,12 +229,14 @@ class _Planner:
         out_height, out_width, _ = stage.output.shape
         if pixels != width and 2 * out_width != width:
             raise BadInputError(
-                f"{stage.name}: a pool whose windows do not cover a row of {width} needs whole rows, not {pixels} "
-                "pixels in parallel; fold the layer before it by rows"
+                f"{stage.name}: a pool whose windows do not cover a row of {width} needs whole rows, "
+                f"not {pixels} pixels in parallel; fold the layer before it by rows"
             )
         out = out_width if pixels == width else pixels // 2
         if width // pixels * channels < 2:
-            raise BadInputError(f"{stage.name}: a pool needs rows of at least 2 words, not 1; give it more channels")
+            raise BadInputError(
+                f"{stage.name}: a pool needs rows of at least 2 words, not 1; give it more channels"
+            )
         bits = width * channels * source.type.width
         name = self._link(f"{stage.name}_out", stage.output, out)
         self._instance(
@@ -251,18 +257,23 @@ class _Planner:
         for number, tensor in enumerate(tensors):
             (link,) = self._take(tensor.name)
             if number != late:
-                link = self._reblock(link, tensor, pixels, self._bypass_slots(tensors[late], tensor), stage.name)
+                link = self._reblock(
+                    link, tensor, pixels, self._bypass_slots(tensors[late], tensor), stage.name
+                )
             links.append(link)
         types = [t.type for t in tensors]
         fine, to = max(t.fraction for t in types), stage.layer.out_type
         if to.signed or to.saturation not in ("SAT", "WRAP"):
-            raise BadInputError(f"{stage.name}: StreamRTL adds to an unsigned type, not {to}; put a ReLU after it")
+            raise BadInputError(
+                f"{stage.name}: StreamRTL adds to an unsigned type, not {to}; put a ReLU after it"
+            )
         name = self._link(f"{stage.name}_out", stage.output, pixels)
         units = math.gcd(pixels, self.adders)
         self._instance(
             "sqz_add", stage.name,
-            {"P": pixels, "U": units, "A": types[0].width, "A_UP": fine - types[0].fraction, "BB": types[1].width,
-             "B_UP": fine - types[1].fraction, "DROP": fine - to.fraction, "ROUNDING": ROUNDINGS[to.rounding],
+            {"P": pixels, "U": units, "A": types[0].width, "A_UP": fine - types[0].fraction,
+             "BB": types[1].width, "B_UP": fine - types[1].fraction, "DROP": fine - to.fraction,
+             "ROUNDING": ROUNDINGS[to.rounding],
              "OUT": to.width, "SATURATE": int(to.saturation == "SAT")},
             {"a": (links[0],), "b": (links[1],), "out": (name,)}, stage.name,
         )  # fmt: skip

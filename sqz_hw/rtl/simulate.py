@@ -61,7 +61,13 @@ class Accelerator:
 
 
 def compile_plan(
-    plan: Plan, sources: list[Path], memory: Path, folder: Path, *, probes: bool = False, optimise: str = "-O1"
+    plan: Plan,
+    sources: list[Path],
+    memory: Path,
+    folder: Path,
+    *,
+    probes: bool = False,
+    optimise: str = "-O1",
 ) -> Accelerator:
     """Compile a project for simulation.
 
@@ -86,7 +92,13 @@ def compile_plan(
 
 
 def run_images(
-    accelerator: Accelerator, images: Images, scratch: Path, *, p_valid: int = 1000, p_ready: int = 1000, seed: int = 1
+    accelerator: Accelerator,
+    images: Images,
+    scratch: Path,
+    *,
+    p_valid: int = 1000,
+    p_ready: int = 1000,
+    seed: int = 1,
 ) -> Measured:
     """Simulate images, one right after the other.
 
@@ -105,12 +117,18 @@ def run_images(
     plan = accelerator.plan
     if images.dtype != np.uint8 or images.shape[1:] != plan.network.pixels.shape or len(images) < 1:
         raise BadInputError(
-            f"images must be uint8, N x {' x '.join(map(str, plan.network.pixels.shape))}, not {images.dtype}, "
-            f"{' x '.join(map(str, images.shape))}; resize them"
+            f"images must be uint8, N x {' x '.join(map(str, plan.network.pixels.shape))}, "
+            f"not {images.dtype}, {' x '.join(map(str, images.shape))}; resize them"
         )
     bits = np.unpackbits(images.reshape(-1, 1), axis=1, bitorder="little")
     found = bench.simulate(
-        accelerator.simulation, [bits], len(images) * plan.words_out, scratch, seed=seed, p_valid=p_valid, p_ready=p_ready
+        accelerator.simulation,
+        [bits],
+        len(images) * plan.words_out,
+        scratch,
+        seed=seed,
+        p_valid=p_valid,
+        p_ready=p_ready,
     )
     outputs = _values(found.words[0], plan.out_bits).reshape(len(images), plan.words_out)
     done = found.cycles[0][plan.words_out - 1 :: plan.words_out].astype(np.int64)

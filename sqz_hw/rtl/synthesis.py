@@ -23,8 +23,8 @@ from sqz_hw.rtl.tools import find_yosys, run
 FAMILIES = ("xc7", "xcup")
 LUT_RAM = {
     "RAM16X1D": 2, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4,
-    "RAM32M16": 8, "RAM64M8": 8, "RAM32X16DR8": 8, "RAM64X8SW": 8, "RAM16X1S": 1, "RAM32X1S": 1, "RAM64X1S": 1,
-    "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8, "RAM32X2S": 2,
+    "RAM32M16": 8, "RAM64M8": 8, "RAM32X16DR8": 8, "RAM64X8SW": 8, "RAM16X1S": 1, "RAM32X1S": 1,
+    "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8, "RAM32X2S": 2,
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
@@ -62,7 +62,11 @@ class Count:
 
 
 def count_module(
-    module: str, parameters: Mapping[str, Parameter], memories: Mapping[str, Memory], cache: Path, family: str = "xc7"
+    module: str,
+    parameters: Mapping[str, Parameter],
+    memories: Mapping[str, Memory],
+    cache: Path,
+    family: str = "xc7",
 ) -> Count:
     """Synthesise one module of the library, or read what it gave before.
 
@@ -110,10 +114,19 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
     """
     return {
         instance.name: count_module(
-            instance.module, instance.parameters, used_memories(instance.parameters, plan.memories), cache, family
+            instance.module,
+            instance.parameters,
+            used_memories(instance.parameters, plan.memories),
+            cache,
+            family,
         )
         for instance in plan.instances
     }
+
+
+def yosys_name() -> str:
+    """Yosys and its version."""
+    return f"Yosys {version('pyosys')} synth_xilinx"
 
 
 def used_memories(parameters: Mapping[str, Parameter], memories: Mapping[str, Memory]) -> dict[str, Memory]:
@@ -159,13 +172,19 @@ def _text(text: str) -> str:
 def _read(path: Path) -> Count:
     try:
         design = json.loads(path.read_text())["design"]
-        cells = {str(name).lstrip("\\"): _number(count) for name, count in design["num_cells_by_type"].items()}
+        cells = {
+            str(name).lstrip("\\"): _number(count) for name, count in design["num_cells_by_type"].items()
+        }
         logic = int(design["estimated_num_lc"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ToolError(f"Yosys must write its counts, not {error!r}; see {path}") from error
     lut_ram = sum(LUT_RAM.get(name, 0) * n for name, n in cells.items())
     srl = sum(cells.get(name, 0) for name in SHIFT_REGISTERS)
-    unknown = [name for name in cells if name.startswith("RAM") and name not in LUT_RAM and not name.startswith("RAMB")]
+    unknown = [
+        name
+        for name in cells
+        if name.startswith("RAM") and name not in LUT_RAM and not name.startswith("RAMB")
+    ]
     if unknown or any(name.startswith("$") and name != "$scopeinfo" for name in cells):
         raise ToolError(f"Yosys must map to primitives that are known here, not {', '.join(sorted(cells))}")
     return Count(
@@ -182,7 +201,9 @@ def _number(count: object) -> int:
     return int(count["count"]) if isinstance(count, dict) else int(str(count))
 
 
-def _key(module: str, parameters: Mapping[str, Parameter], memories: Mapping[str, Memory], family: str) -> str:
+def _key(
+    module: str, parameters: Mapping[str, Parameter], memories: Mapping[str, Memory], family: str
+) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), module, family, version("pyosys"), json.dumps(dict(parameters), sort_keys=True)]
     texts += [f"{path.name}\n{path.read_text()}" for path in library_sources()]

