@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqz_hw.errors import BadInputError, DoesNotFitError
 from sqz_hw.rtl.core import (
@@ -37,6 +38,8 @@ SUPPLY = 0.9
 ROUNDS = 40
 FIRST_PRICE = 0.2
 """A budget's share of anything else, against that of LUTs, until the budget is short of it."""
+SPEEDS = (1.0, 1.5, 2.0)
+"""A stage may be so much faster than the interval asks, for latency's sake."""
 LANE_PRICE = 30.0
 """LUTs that a lane may cost elsewhere to be saved: keeps lanes busy."""
 
@@ -68,11 +71,13 @@ class Choice:
         folding: how.
         clocks: of an image.
         cost: of all its cores, inputs in words of ``pixels_in``.
+        fill: clocks that it still takes when its last input is there.
     """
 
     folding: Folding
     clocks: int
     cost: Cost
+    fill: float
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,13 @@ class Solution:
         foldings: by stage.
         clocks: predicted, by stage.
         cost: of all cores, predicted.
+        latency: clocks of one image by itself, predicted (roughly).
     """
 
     foldings: Mapping[str, Folding]
     clocks: Mapping[str, int]
     cost: Cost
+    latency: float
 
     @property
     def interval(self) -> int:
@@ -95,48 +102,63 @@ class Solution:
         return max(self.clocks.values())
 
 
-def solve(network: Network, interval: float, budget: Budget | None = None) -> Solution:
+def solve(
+    network: Network, interval: float, budget: Budget | None = None, latency: float | None = None
+) -> Solution:
     """The cheapest foldings with which every stage takes at most ``interval`` clocks.
 
     Args:
         network: the stages.
         interval: clocks from image to image.
         budget: what may be used; None for the fewest LUTs whatever the rest.
+        latency: most clocks for one image by itself; None for any.
 
     Raises:
         BadInputError: no folding of some stage is that fast.
         DoesNotFitError: none was found that keeps to the budget.
     """
     solver = _Solver(network, interval)
-    if budget is None:
-        return solver.run((1.0, 0.1, 20.0, 50.0, 20.0))
-    prices = [1 / budget.lut, FIRST_PRICE / budget.ff, FIRST_PRICE / budget.dsp, FIRST_PRICE / budget.tiles]
-    lane = LANE_PRICE / budget.lut
-    best: Solution | None = None
+    limits = Budget(1e5, 2e5, 1e3, 1e3) if budget is None else budget
+    prices = Prices(
+        1 / limits.lut, FIRST_PRICE / limits.ff, FIRST_PRICE / limits.dsp, FIRST_PRICE / limits.tiles,
+        LANE_PRICE / limits.lut, 0.0 if latency is None else FIRST_PRICE / latency,
+    )  # fmt: skip
     for _ in range(ROUNDS):
-        found = solver.run((prices[0], prices[1], prices[2], prices[3], lane))
-        over = [
-            found.cost.lut / budget.lut, found.cost.ff / budget.ff, found.cost.dsp / budget.dsp,
-            found.cost.tiles / budget.tiles,
-        ]  # fmt: skip
-        if max(over) <= 1.0:
-            if best is None or found.cost.lut < best.cost.lut:
-                best = found
-            break
-        prices = [p * (1.3 if o > 1.0 else 0.97) for p, o in zip(prices, over, strict=True)]
-    if best is None:
-        raise DoesNotFitError(
-            f"design {network.name} needs a folding within LUT {budget.lut:.0f}, FF {budget.ff:.0f}, "
-            f"DSP {budget.dsp:.0f} and BRAM36 {budget.tiles:.1f} for an image every {interval:.0f} clocks, "
-            f"and the last one tried takes {found.cost.lut:.0f}, {found.cost.ff:.0f}, "
-            f"{found.cost.dsp} and {found.cost.tiles:.1f}; "
-            "ask for fewer images a second, or choose a larger part"
-        )
-    return best
+        found = solver.run(prices)
+        cost = found.cost
+        over = Prices(
+            cost.lut / limits.lut, cost.ff / limits.ff, cost.dsp / limits.dsp, cost.tiles / limits.tiles, 1.0,
+            1.0 if latency is None else found.latency / latency,
+        )  # fmt: skip
+        if max(over) <= 1.0 or (budget is None and latency is None):
+            return found
+        prices = Prices(*(p * (1.3 if o > 1.0 else 0.97) for p, o in zip(prices, over, strict=True)))
+    raise DoesNotFitError(
+        f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
+        f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
+        f"{'' if latency is None else f' and {latency:.0f} for one by itself'}, and the last one tried takes "
+        f"{cost.lut:.0f}, {cost.ff:.0f}, {cost.dsp} and {cost.tiles:.1f} ({found.latency:.0f} clocks for one); "
+        "ask for fewer images a second, or choose a larger part"
+    )
 
 
-Prices = tuple[float, float, float, float, float]
-"""Of a LUT, a flip-flop, a DSP slice, a tile, a lane."""
+class Prices(NamedTuple):
+    """Of a LUT, a flip-flop, a DSP slice, a tile of block RAM, a lane, a clock of latency."""
+
+    lut: float
+    ff: float
+    dsp: float
+    tile: float
+    lane: float
+    clock: float
+
+
+class _Way(NamedTuple):
+    """The cheapest way to some width of word: its price, its fill, the choices made."""
+
+    price: float
+    fill: float
+    choices: tuple[tuple[str, Choice], ...]
 
 
 class _Solver:
@@ -150,49 +172,47 @@ class _Solver:
 
     def run(self, prices: Prices) -> Solution:
         """The cheapest way along the network at these prices."""
-        first = self.network.pixels.name
-        ways: dict[str, dict[int, tuple[float, tuple[tuple[str, Choice], ...]]]] = {first: {1: (0.0, ())}}
+        ways: dict[str, dict[int, _Way]] = {self.network.pixels.name: {1: _Way(0.0, 0.0, ())}}
         for stage in self.network.stages:
-            source = self._main_input(stage)
-            reached: dict[int, tuple[float, tuple[tuple[str, Choice], ...]]] = {}
-            for pixels, (price, way) in ways[source].items():
-                for out, choice in self._steps(stage, pixels, prices):
-                    extra = 0.0 if choice is None else _price(choice, prices)
-                    if out not in reached or price + extra < reached[out][0]:
-                        reached[out] = (
-                            price + extra,
-                            way if choice is None else (*way, (stage.name, choice)),
-                        )
+            reached: dict[int, _Way] = {}
+            for pixels, way in ways[self._main_input(stage)].items():
+                for out, choice, fill in self._steps(stage, pixels, prices):
+                    price = way.price + prices.clock * fill + (_price(choice, prices) if choice else 0.0)
+                    if out not in reached or price < reached[out].price:
+                        chosen = () if choice is None else ((stage.name, choice),)
+                        reached[out] = _Way(price, way.fill + fill, way.choices + chosen)
             if not reached:
                 raise BadInputError(
                     f"{stage.name}: no folding takes at most {self.interval:.0f} clocks an image; "
                     "ask for fewer images a second"
                 )
             ways[stage.output.name] = reached
-        _, way = min(ways[self.network.result.name].values(), key=lambda found: found[0])
+        best = min(ways[self.network.result.name].values(), key=lambda way: way.price)
         cost = Cost()
-        for _, choice in way:
+        for _, choice in best.choices:
             cost = cost + choice.cost
-        return Solution(
-            {name: choice.folding for name, choice in way},
-            {name: choice.clocks for name, choice in way},
-            cost,
-        )
+        clocks = {name: choice.clocks for name, choice in best.choices}
+        foldings = {name: choice.folding for name, choice in best.choices}
+        return Solution(foldings, clocks, cost, next(iter(clocks.values())) + best.fill)
 
     def _main_input(self, stage: Stage) -> str:
         """The input whose words set the pace: of an addition the one made last."""
         order = {s.output.name: i for i, s in enumerate(self.network.stages)}
         return max(stage.inputs, key=lambda name: order.get(name, -1))
 
-    def _steps(self, stage: Stage, pixels: int, prices: Prices) -> list[tuple[int, Choice | None]]:
+    def _steps(self, stage: Stage, pixels: int, prices: Prices) -> list[tuple[int, Choice | None, float]]:
         if stage.rows is None:
-            return [(_pixels_after(stage, pixels), None)]
+            return [(_pixels_after(stage, pixels), None, _wait(stage, pixels) * self.interval)]
         found: dict[int, Choice] = {}
         for choice in self._choices(stage, stage.rows, pixels):
             p = choice.folding.pixels
-            if p not in found or _price(choice, prices) < _price(found[p], prices):
+            if (
+                p not in found
+                or _price(choice, prices) + prices.clock * choice.fill
+                < _price(found[p], prices) + prices.clock * found[p].fill
+            ):
                 found[p] = choice
-        return list(found.items())
+        return [(p, choice, choice.fill) for p, choice in found.items()]
 
     def _choices(self, stage: Stage, rows: Rows, pixels_in: int) -> list[Choice]:
         key = (stage.name, pixels_in)
@@ -211,9 +231,17 @@ class _Solver:
         kinds: list[Lanes] = ["packed" if pixels % 2 == 0 and self._packs(rows) else "dsp", "lut"]
         result = []
         for units in (u for u in range(1, pixels + 1) if pixels % u == 0):
-            costs = self._costs(rows, pixels // units)
-            blocks = size // pixels
-            room = self.interval / blocks - OVERHEAD
+            result += self._with_units(rows, pixels, pixels_in, units, kinds)
+        return result
+
+    def _with_units(
+        self, rows: Rows, pixels: int, pixels_in: int, units: int, kinds: list[Lanes]
+    ) -> list[Choice]:
+        result = []
+        costs = self._costs(rows, pixels // units)
+        blocks = rows.height * rows.width // pixels
+        for speed in SPEEDS:
+            room = self.interval / speed / blocks - OVERHEAD
             if room < max(costs):
                 continue
             cores = max(1, int(-(-sum(costs) // room)))
@@ -234,7 +262,8 @@ class _Solver:
                     cost = core_cost(_parameters(rows, folding, pixels_in, load, self._reach(rows))).times(
                         cores
                     )
-                    result.append(Choice(folding, blocks * (load + OVERHEAD), cost))
+                    clocks = blocks * (load + OVERHEAD)
+                    result.append(Choice(folding, clocks, cost, _fill(rows, pixels, pixels_in) * clocks))
         return result
 
     def _reach(self, rows: Rows) -> tuple[int, int]:
@@ -302,12 +331,32 @@ def _pixels_after(stage: Stage, pixels: int) -> int:
     return 1 if stage.kind in ("sum", "argmax") else pixels
 
 
+def _wait(stage: Stage, pixels: int) -> float:
+    """Share of an image that a stage without weights has still to give when its last input is there."""
+    height, width, _ = stage.layer.in_shape
+    if stage.kind != "pool":
+        return 0.0
+    width -= stage.padding[3]
+    height -= stage.padding[1]
+    reblocked = pixels != width and (pixels % 2 != 0 or width % pixels != 0)
+    return pixels / (height * width) if reblocked else 0.0
+
+
+def _fill(rows: Rows, pixels: int, pixels_in: int) -> float:
+    """Share of an image that a stage has still to compute when its last input is there."""
+    size = rows.height * rows.width
+    if rows.taps == 1:
+        return max(pixels, pixels_in) / size
+    reach = 0 if pixels == size else 1 if pixels >= rows.width else rows.width // pixels + 1
+    return min(1.0, pixels * (reach + 1) / size)
+
+
 def _price(choice: Choice, prices: Prices) -> float:
     cost, lanes = choice.cost, choice.folding.pixels * choice.folding.cores
     return (
-        prices[0] * cost.lut
-        + prices[1] * cost.ff
-        + prices[2] * cost.dsp
-        + prices[3] * cost.tiles
-        + prices[4] * lanes
+        prices.lut * cost.lut
+        + prices.ff * cost.ff
+        + prices.dsp * cost.dsp
+        + prices.tile * cost.tiles
+        + prices.lane * lanes
     )

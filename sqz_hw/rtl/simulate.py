@@ -154,7 +154,8 @@ def lanes(plan: Plan) -> int:
 
 
 def _values(bits: bench.Bits, width: int) -> Codes:
-    return (bits.reshape(len(bits), -1, width).astype(np.int64) << np.arange(width)).sum(axis=2)
+    codes: Codes = (bits.reshape(len(bits), -1, width).astype(np.int64) << np.arange(width)).sum(axis=2)
+    return codes
 
 
 def _statistics(log: str) -> tuple[dict[str, float], dict[str, tuple[int, int]]]:
