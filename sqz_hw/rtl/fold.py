@@ -137,7 +137,8 @@ def solve(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
         f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
         f"{'' if latency is None else f' and {latency:.0f} for one by itself'}, and the last one tried takes "
-        f"{cost.lut:.0f}, {cost.ff:.0f}, {cost.dsp} and {cost.tiles:.1f} ({found.latency:.0f} clocks for one); "
+        f"{cost.lut:.0f}, {cost.ff:.0f}, {cost.dsp} and {cost.tiles:.1f} "
+        f"({found.latency:.0f} clocks for one); "
         "ask for fewer images a second, or choose a larger part"
     )
 

@@ -11,12 +11,13 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl.bench import Parameter, library_sources
+from sqz_hw.rtl.depth import lut_levels
 from sqz_hw.rtl.plan import Memory, Plan
 from sqz_hw.rtl.tools import find_yosys, run
 
@@ -28,7 +29,7 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Count:
         ff, dsp: flip-flops, DSP slices.
         bram18, bram36: block RAMs of 18 and of 36 kbit.
         uram: UltraRAM blocks.
+        levels: LUTs on the longest path between registers (of a sum: the largest).
     """
 
     lut: int = 0
@@ -51,9 +53,11 @@ class Count:
     bram18: int = 0
     bram36: int = 0
     uram: int = 0
+    levels: int = 0
 
     def __add__(self, other: Count) -> Count:
-        return Count(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Count(**{**added, "levels": max(self.levels, other.levels)})
 
     @property
     def tiles(self) -> float:
@@ -99,7 +103,7 @@ def count_module(
             (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
         (folder / "synth.ys").write_text(_script(module, parameters, family))
         run(yosys, ["synth.ys"], folder)
-        found = _read(folder / "stat.json")
+        found = replace(_read(folder / "stat.json"), levels=lut_levels(folder / "netlist.json", module))
     partial = kept.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(found)))
     partial.replace(kept)
@@ -159,6 +163,7 @@ def _script(module: str, parameters: Mapping[str, Parameter], family: str) -> st
             f"hierarchy -check -top {module} {values}",
             f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {module}",
             "tee -q -o stat.json stat -json -tech xilinx",
+            "write_json netlist.json",
             "",
         ]
     )
