@@ -12,8 +12,9 @@ from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
 from sqz_hw.rtl.plan import Plan, make_plan
 
-STEP = 1.06
-"""Intervals tried lie this factor apart."""
+LATENCY = 4.5
+"""Intervals that one image may take by itself, where that fits."""
+BISECTIONS = 5
 RESERVE = Cost(lut=5000, ff=4000, dsp=0, tiles=22)
 """Held back for pools, additions, queues and copies until they are counted in the plan itself."""
 
@@ -46,10 +47,18 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
         DoesNotFitError: nothing that fast fits.
     """
     network = network_of(design)
-    clock = design.clock_mhz * 1e6
+    budget = Budget.of(part.budget, RESERVE)
     if target_fps is not None:
-        return _planned(network, solve(network, clock / target_fps, Budget.of(part.budget, RESERVE)))
-    return _fastest(network, part)
+        return _planned(network, _solved(network, design.clock_mhz * 1e6 / target_fps, budget))
+    return _planned(network, _fastest(network, budget))
+
+
+def _solved(network: Network, interval: float, budget: Budget) -> Solution:
+    """With a short latency if the budget allows it."""
+    try:
+        return solve(network, interval, budget, LATENCY * interval)
+    except DoesNotFitError:
+        return solve(network, interval, budget)
 
 
 def _planned(network: Network, solution: Solution) -> Accelerated:
@@ -60,19 +69,22 @@ def _planned(network: Network, solution: Solution) -> Accelerated:
     return Accelerated(plan, solution, cost)
 
 
-def _fastest(network: Network, part: Part) -> Accelerated:
-    """The shortest interval that fits: ever shorter ones from the slowest folding on."""
-    budget = Budget.of(part.budget, RESERVE)
+def _fastest(network: Network, budget: Budget) -> Solution:
+    """The shortest interval that fits: halved as long as possible, then searched within a factor of two."""
     interval = float(sum(r.nonzeros * r.height * r.width for _, r in network.sparse))
-    best: Solution | None = None
-    fault: DoesNotFitError | BadInputError | None = None
-    while interval >= 1.0:
+    best, shortest = solve(network, interval, budget), 1.0
+    while best.interval > 1:
         try:
-            best = solve(network, interval, budget)
-        except (DoesNotFitError, BadInputError) as error:
-            fault = error
+            best = solve(network, best.interval / 2, budget)
+        except (DoesNotFitError, BadInputError):
+            shortest = best.interval / 2
             break
-        interval = min(interval, best.interval) / STEP
-    if best is None:
-        raise fault if fault is not None else BadInputError(f"design {network.name} has nothing to fold")
-    return _planned(network, best)
+    longest = float(best.interval)
+    for _ in range(BISECTIONS):
+        middle = (shortest * longest) ** 0.5
+        try:
+            best = solve(network, middle, budget)
+            longest = middle
+        except (DoesNotFitError, BadInputError):
+            shortest = middle
+    return _solved(network, best.interval, budget)

@@ -11,7 +11,7 @@ import numpy as np
 from sqz_hw.design import Codes, ConvParameters, DesignLayer
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import FixedPoint
-from sqz_hw.rtl.entries import Entries, Ints, encode, gap_bits, share
+from sqz_hw.rtl.entries import Entries, Ints, encode, encode_dense, gap_bits, share
 from sqz_hw.verify.exactness import prove
 
 Lanes = Literal["packed", "dsp", "lut"]
@@ -81,6 +81,7 @@ class Folding:
         units: requantisers of a core (Q).
         lanes: what multiplies.
         block_ram: input buffer of a 1x1 layer in block RAM.
+        dense: walk the zeros too (for comparison).
     """
 
     pixels: int
@@ -88,6 +89,7 @@ class Folding:
     units: int = 2
     lanes: Lanes = "packed"
     block_ram: bool = False
+    dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,21 +205,22 @@ def make_cores(rows: Rows, folding: Folding, pixels_in: int) -> tuple[Core, ...]
         BadInputError: the folding does not divide the map, or two pixels do not fit in a DSP slice.
     """
     check_folding(rows, folding, pixels_in)
-    bits = gap_bits(rows.channels)
     owner = schedule(rows, folding)
     return tuple(
-        _core(rows, folding, pixels_in, number, [r for r, core in enumerate(owner) if core == number], bits)
+        _core(rows, folding, pixels_in, number, [r for r, core in enumerate(owner) if core == number])
         for number in range(folding.cores)
     )
 
 
 def schedule(rows: Rows, folding: Folding) -> tuple[int, ...]:
     """The core of each output channel, as ``make_cores`` shares them."""
-    return share(row_costs(rows, folding.pixels // folding.units), folding.cores)
+    return share(row_costs(rows, folding.pixels // folding.units, folding.dense), folding.cores)
 
 
-def row_costs(rows: Rows, spacing: int) -> list[int]:
+def row_costs(rows: Rows, spacing: int, dense: bool = False) -> list[int]:
     """Clocks of each row: one for each entry, at least as many as the drain takes."""
+    if dense:
+        return [max(spacing, len(row)) for row in rows.weights]
     bits = gap_bits(rows.channels)
     return [max(spacing, len(encode([row], bits))) for row in rows.weights]
 
@@ -248,13 +251,15 @@ def check_folding(rows: Rows, folding: Folding, pixels_in: int) -> None:
         raise BadInputError(f"{rows.name}: packed lanes come in pairs, not {p}; choose another folding")
 
 
-def _core(rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: list[int], bits: int) -> Core:
+def _core(rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: list[int]) -> Core:
     if folding.lanes == "packed" and not packs(rows, chosen):
         raise BadInputError(
             f"{rows.name}: two pixels in a DSP slice need sums within {PORT - rows.pixel.width} bits, and "
             f"some row's can reach {sum_reach(rows, chosen)}; choose one lane a slice"
         )
-    entries = encode([rows.weights[r] for r in chosen], bits)
+    weights = [rows.weights[r] for r in chosen]
+    bits = 1 if folding.dense else gap_bits(rows.channels)
+    entries = encode_dense(weights) if folding.dense else encode(weights, bits)
     low, high = sum_reach(rows, chosen)
     sums = signed_bits(low, high)
     biases = [rows.biases[r] for r in chosen]

@@ -79,6 +79,12 @@ def encode(rows: Sequence[Ints], bits: int) -> Entries:
     return Entries(tuple(gaps.tolist()), tuple(codes.tolist()), useful)
 
 
+def encode_dense(rows: Sequence[Ints]) -> Entries:
+    """Every position an entry, zeros too: what a unit that ignores zeros would walk. Gaps are 0."""
+    flat = np.concatenate(rows)
+    return Entries((0,) * len(flat), tuple(flat.tolist()), int(np.count_nonzero(flat)))
+
+
 def share(costs: Sequence[int], cores: int) -> tuple[int, ...]:
     """Which core computes each row: the one that would be done first, row after row.
 

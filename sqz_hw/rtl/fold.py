@@ -103,7 +103,12 @@ class Solution:
 
 
 def solve(
-    network: Network, interval: float, budget: Budget | None = None, latency: float | None = None
+    network: Network,
+    interval: float,
+    budget: Budget | None = None,
+    latency: float | None = None,
+    *,
+    dense: bool = False,
 ) -> Solution:
     """The cheapest foldings with which every stage takes at most ``interval`` clocks.
 
@@ -112,12 +117,13 @@ def solve(
         interval: clocks from image to image.
         budget: what may be used; None for the fewest LUTs whatever the rest.
         latency: most clocks for one image by itself; None for any.
+        dense: walk the zeros too, for comparison.
 
     Raises:
         BadInputError: no folding of some stage is that fast.
         DoesNotFitError: none was found that keeps to the budget.
     """
-    solver = _Solver(network, interval)
+    solver = _Solver(network, interval, dense)
     limits = Budget(1e5, 2e5, 1e3, 1e3) if budget is None else budget
     prices = Prices(
         1 / limits.lut, FIRST_PRICE / limits.ff, FIRST_PRICE / limits.dsp, FIRST_PRICE / limits.tiles,
@@ -163,8 +169,8 @@ class _Way(NamedTuple):
 
 
 class _Solver:
-    def __init__(self, network: Network, interval: float) -> None:
-        self.network, self.interval = network, interval
+    def __init__(self, network: Network, interval: float, dense: bool) -> None:
+        self.network, self.interval, self.dense = network, interval, dense
         self.choices: dict[tuple[str, int], list[Choice]] = {}
         self.entries: dict[str, list[int]] = {}
         self.packed: dict[str, bool] = {}
@@ -255,7 +261,7 @@ class _Solver:
                 continue
             for lanes in kinds:
                 for block in (False, True) if rows.taps == 1 else (False,):
-                    folding = Folding(pixels, cores, units, lanes, block)
+                    folding = Folding(pixels, cores, units, lanes, block, self.dense)
                     try:
                         check_folding(rows, folding, pixels_in)
                     except BadInputError:
@@ -279,7 +285,7 @@ class _Solver:
 
     def _costs(self, rows: Rows, spacing: int) -> list[int]:
         if rows.name not in self.entries:
-            self.entries[rows.name] = row_costs(rows, 1)
+            self.entries[rows.name] = row_costs(rows, 1, self.dense)
         return [max(spacing, cost) for cost in self.entries[rows.name]]
 
     def _heaviest(self, rows: Rows, spacing: int, cores: int) -> int:
@@ -301,7 +307,7 @@ def _parameters(
     low, high = reach
     sums = signed_bits(low, high)
     bias_bits = signed_bits(min(rows.biases), max(rows.biases))
-    bits = gap_bits(rows.channels)
+    bits = 1 if folding.dense else gap_bits(rows.channels)
     width = bits + rows.code_bits
     return {
         "P": folding.pixels, "Q": folding.units, "PIN": pixels_in, "LUTS": int(folding.lanes == "lut"),

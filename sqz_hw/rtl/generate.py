@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,12 +13,15 @@ from sqz_hw.rtl.bench import library_sources
 from sqz_hw.rtl.plan import Instance, Plan
 
 TOP_FILES = ("sqz_network.sv", "sqz_top.sv")
-AXIS_STEP = 8
-"""AXI4-Stream data come in whole bytes."""
+AXIS_BITS = (16, 32)
+"""A word out is one of these wide: what a DMA and the host's types know."""
+VENDOR = Path(str(files("sqz_hw.rtl"))) / "vendor"
 
 
 def write_rtl(plan: Plan, folder: Path) -> list[Path]:
-    """Write a project: ``sqz_top.sv`` and ``sqz_network.sv``, ``library/*.sv`` and ``memory/*.mem``.
+    """Write a project: ``sqz_top.sv``, ``sqz_network.sv``, ``library/*.sv``, ``memory/*.mem``, ``vendor/``.
+
+    What is in ``vendor/`` (scripts for the vendor's tool, a driver) has not been run.
 
     Args:
         plan: the accelerator.
@@ -33,6 +38,15 @@ def write_rtl(plan: Plan, folder: Path) -> list[Path]:
     for name, (bits, words) in plan.memories.items():
         digits = -(-bits // 4)
         (memory / name).write_text("".join(f"{word:0{digits}x}\n" for word in words), newline="\n")
+    shutil.copytree(
+        VENDOR, folder / "vendor", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    height, width, channels = plan.network.pixels.shape
+    settings = {
+        "height": height, "width": width, "channels": channels, "words": plan.words_out,
+        "word_bits": axis_bits(plan), "fraction": plan.network.result.type.fraction,
+    }  # fmt: skip
+    (folder / "vendor" / "settings.json").write_text(json.dumps(settings, indent=1) + "\n", newline="\n")
     made = []
     for name in TOP_FILES:
         path = folder / name
@@ -41,13 +55,17 @@ def write_rtl(plan: Plan, folder: Path) -> list[Path]:
     return [*sorted(library.glob("*.sv")), *made]
 
 
+def axis_bits(plan: Plan) -> int:
+    """Bits of a word out on AXI4-Stream."""
+    return next(bits for bits in AXIS_BITS if plan.out_bits <= bits)
+
+
 def _render(plan: Plan, template: str) -> str:
     loader = PackageLoader("sqz_hw.rtl")
     # Nothing to escape: it is Verilog, not HTML.
     environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
-    axis_bits = -(-plan.out_bits // AXIS_STEP) * AXIS_STEP
     return environment.get_template(template).render(
-        plan=plan, axis_bits=axis_bits, parameters=_parameters, connections=_connections
+        plan=plan, axis_bits=axis_bits(plan), parameters=_parameters, connections=_connections
     )
 
 
