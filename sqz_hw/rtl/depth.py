@@ -7,9 +7,7 @@ registers and ports. Delays and wires are not in it: it is no timing analysis.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sqz_hw.errors import ToolError
@@ -18,22 +16,17 @@ _FREE = ("CARRY", "MUXF", "INV", "BUF", "IBUF", "OBUF", "GND", "VCC")
 _ENDS = ("FD", "LD", "DSP", "RAMB", "URAM", "SRL", "$scopeinfo")
 
 
-def lut_levels(netlist: Path, module: str) -> int:
-    """LUTs on the longest path between two registers (or ports) of the module.
+def lut_levels(module: Mapping[str, Any], name: str) -> int:
+    """LUTs on the longest path between two registers (or ports) of a module.
 
     Args:
-        netlist: written by Yosys's ``write_json`` after mapping, flat.
-        module: its name there.
+        module: from the netlist that Yosys's ``write_json`` wrote after mapping; flat.
+        name: for messages.
 
     Raises:
-        ToolError: the file is damaged, or a path leads back to its beginning.
+        ToolError: a path leads back to its beginning.
     """
-    try:
-        modules = json.loads(netlist.read_text())["modules"]
-        name = next(n for n in modules if n == module or module in n)
-        cells: Mapping[str, Any] = modules[name]["cells"]
-    except (OSError, ValueError, KeyError, StopIteration) as error:
-        raise ToolError(f"Yosys must write a netlist with {module}, not {error!r}; see {netlist}") from error
+    cells: Mapping[str, Any] = module["cells"]
     drivers: dict[int, str] = {}
     inputs: dict[str, list[int]] = {}
     for cell, about in cells.items():
@@ -52,11 +45,11 @@ def lut_levels(netlist: Path, module: str) -> int:
             if directions[port] == "output":
                 drivers.update((bit, cell) for bit in nets if isinstance(bit, int))
     weight = {cell: 0 if cells[cell]["type"].startswith(_FREE) else 1 for cell in inputs}
-    return _longest(inputs, drivers, weight, netlist)
+    return _longest(inputs, drivers, weight, name)
 
 
 def _longest(
-    inputs: Mapping[str, list[int]], drivers: Mapping[int, str], weight: Mapping[str, int], netlist: Path
+    inputs: Mapping[str, list[int]], drivers: Mapping[int, str], weight: Mapping[str, int], name: str
 ) -> int:
     depth: dict[str, int] = {}
     open_cells: set[str] = set()
@@ -75,7 +68,7 @@ def _longest(
                 loop = below & open_cells
                 if loop:
                     raise ToolError(
-                        f"a netlist must have no combinational loop, and {min(loop)} is in one; see {netlist}"
+                        f"{name}: its netlist must have no combinational loop, and {min(loop)} is in one"
                     )
                 stack += [(other, False) for other in below if other not in depth]
     return max(depth.values(), default=0)

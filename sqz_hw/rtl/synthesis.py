@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl.bench import Parameter, library_sources
 from sqz_hw.rtl.depth import lut_levels
-from sqz_hw.rtl.plan import Memory, Plan
-from sqz_hw.rtl.tools import find_yosys, run
+from sqz_hw.rtl.plan import Instance, Memory, Plan
+from sqz_hw.rtl.tools import Program, find_yosys, run
 
 FAMILIES = ("xc7", "xcup")
 LUT_RAM = {
@@ -29,7 +30,8 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
-SCHEMA = 2
+SCHEMA = 3
+BATCH = "batch"
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,11 @@ class Count:
         return self.bram36 + self.bram18 / 2
 
 
-def count_module(
-    module: str,
-    parameters: Mapping[str, Parameter],
-    memories: Mapping[str, Memory],
-    cache: Path,
-    family: str = "xc7",
-) -> Count:
-    """Synthesise one module of the library, or read what it gave before.
+def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]:
+    """What each instance of a plan needs, by its name; what is not in the cache goes through Yosys at once.
 
     Args:
-        module: its name.
-        parameters: values; texts are names of memories.
-        memories: contents of the memories that it reads.
+        plan: the accelerator.
         cache: folder of earlier results; made if missing.
         family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
 
@@ -88,44 +82,94 @@ def count_module(
     if family not in FAMILIES:
         raise BadInputError(f"the family must be one of {', '.join(FAMILIES)}, not {family!r}")
     yosys = find_yosys()
-    key = _key(module, parameters, memories, family)
-    kept = cache / f"{key}.json"
-    if kept.is_file():
-        try:
-            return Count(**json.loads(kept.read_text()))
-        except (ValueError, TypeError):
-            kept.unlink()
-    cache.mkdir(parents=True, exist_ok=True)
+    sources = "".join(f"{path.name}\n{path.read_text()}" for path in library_sources())
+    keys = {
+        i.name: _key(i, used_memories(i.parameters, plan.memories), family, sources) for i in plan.instances
+    }
+    found = {key: _cached(cache / f"{key}.json") for key in keys.values()}
+    missing: dict[str, Instance] = {}
+    for instance in plan.instances:
+        if found[keys[instance.name]] is None:
+            missing.setdefault(keys[instance.name], instance)
+    if missing:
+        cache.mkdir(parents=True, exist_ok=True)
+        counts = _synthesise(yosys, list(missing.values()), plan, family)
+        for key, instance in missing.items():
+            found[key] = counts[instance.name]
+            partial = cache / f"{key}.partial"
+            partial.write_text(json.dumps(asdict(counts[instance.name])))
+            partial.replace(cache / f"{key}.json")
+    return {name: count for name, key in keys.items() if (count := found[key]) is not None}
+
+
+def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: str) -> dict[str, Count]:
+    """One run over several instances, each flat within itself and kept apart from the others."""
     with tempfile.TemporaryDirectory(prefix="sqz_hw-yosys-") as scratch:
         folder = Path(scratch)
-        for name, (bits, words) in memories.items():
-            digits = -(-bits // 4)
-            (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
-        (folder / "synth.ys").write_text(_script(module, parameters, family))
+        for instance in instances:
+            for name, (bits, words) in used_memories(instance.parameters, plan.memories).items():
+                digits = -(-bits // 4)
+                (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
+        (folder / "batch.sv").write_text(_batch(instances, plan))
+        kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
+        script = [
+            f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}",
+            f"read_verilog -sv {folder / 'batch.sv'}",
+            f"hierarchy -check -top {BATCH}",
+            f"setattr -mod -set keep_hierarchy 1 {kept}",
+            f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {BATCH}",
+            "tee -q -o stat.json stat -json -tech xilinx",
+            "write_json netlist.json",
+        ]
+        (folder / "synth.ys").write_text("\n".join(script) + "\n")
         run(yosys, ["synth.ys"], folder)
-        found = replace(_read(folder / "stat.json"), levels=lut_levels(folder / "netlist.json", module))
-    partial = kept.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(found)))
-    partial.replace(kept)
-    return found
+        try:
+            modules = json.loads((folder / "stat.json").read_text())["modules"]
+            netlist = json.loads((folder / "netlist.json").read_text())["modules"]
+            kinds = {name: str(cell["type"]) for name, cell in netlist[BATCH]["cells"].items()}
+            stats = {str(name).lstrip("\\"): about for name, about in modules.items()}
+            return {
+                i.name: replace(
+                    _read(stats[kinds[i.name]]), levels=lut_levels(netlist[kinds[i.name]], i.name)
+                )
+                for i in instances
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
 
 
-def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]:
-    """What each instance of a plan needs, by its name.
-
-    Raises:
-        ToolError: Yosys is missing or failed.
-    """
-    return {
-        instance.name: count_module(
-            instance.module,
-            instance.parameters,
-            used_memories(instance.parameters, plan.memories),
-            cache,
-            family,
+def _batch(instances: list[Instance], plan: Plan) -> str:
+    """A module that holds the instances side by side, every port its own."""
+    widths = {link.name: link.width for link in plan.links}
+    ports = ["input wire clk, input wire rst"]
+    body = []
+    for instance in instances:
+        joined = [".clk(clk), .rst(rst)"] if instance.clocked else []
+        for prefix, links in instance.streams.items():
+            wires = {"valid": len(links), "ready": len(links), "data": sum(widths[link] for link in links)}
+            for wire, width in wires.items():
+                if instance.module == "sqz_fork" and wire == "data":
+                    continue
+                outward = (prefix == "out") != (wire == "ready")
+                name = f"{instance.name}_{prefix}_{wire}"
+                ports.append(f"{'output' if outward else 'input'} wire [{width - 1}:0] {name}")
+                joined.append(f".{prefix}_{wire}({name})")
+        values = ", ".join(
+            f".{name}({value})" if isinstance(value, int) else f'.{name}("{value}")'
+            for name, value in instance.parameters.items()
         )
-        for instance in plan.instances
-    }
+        body.append(f"{instance.module} #({values}) {instance.name} ({', '.join(joined)});")
+    return f"module {BATCH} ({', '.join(ports)});\n" + "\n".join(body) + "\nendmodule\n"
+
+
+def _cached(path: Path) -> Count | None:
+    if not path.is_file():
+        return None
+    try:
+        return Count(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        path.unlink()
+        return None
 
 
 def yosys_name() -> str:
@@ -151,49 +195,16 @@ def total(counts: Iterable[Count]) -> Count:
     return whole
 
 
-def _script(module: str, parameters: Mapping[str, Parameter], family: str) -> str:
-    sources = " ".join(str(path) for path in library_sources())
-    values = " ".join(
-        f"-chparam {name} {value if isinstance(value, int) else _text(value)}"
-        for name, value in parameters.items()
-    )
-    return "\n".join(
-        [
-            f"read_verilog -sv -defer {sources}",
-            f"hierarchy -check -top {module} {values}",
-            f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {module}",
-            "tee -q -o stat.json stat -json -tech xilinx",
-            "write_json netlist.json",
-            "",
-        ]
-    )
-
-
-def _text(text: str) -> str:
-    """A text as the number that Verilog takes it for; Yosys's option reads no other."""
-    return f"{8 * len(text)}'h{text.encode('ascii').hex()}"
-
-
-def _read(path: Path) -> Count:
-    try:
-        design = json.loads(path.read_text())["design"]
-        cells = {
-            str(name).lstrip("\\"): _number(count) for name, count in design["num_cells_by_type"].items()
-        }
-        logic = int(design["estimated_num_lc"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ToolError(f"Yosys must write its counts, not {error!r}; see {path}") from error
+def _read(about: Mapping[str, Any]) -> Count:
+    """A module's counts from ``stat -json``."""
+    cells = {str(name).lstrip("\\"): _number(count) for name, count in about["num_cells_by_type"].items()}
     lut_ram = sum(LUT_RAM.get(name, 0) * n for name, n in cells.items())
     srl = sum(cells.get(name, 0) for name in SHIFT_REGISTERS)
-    unknown = [
-        name
-        for name in cells
-        if name.startswith("RAM") and name not in LUT_RAM and not name.startswith("RAMB")
-    ]
+    unknown = [n for n in cells if n.startswith("RAM") and n not in LUT_RAM and not n.startswith("RAMB")]
     if unknown or any(name.startswith("$") and name != "$scopeinfo" for name in cells):
         raise ToolError(f"Yosys must map to primitives that are known here, not {', '.join(sorted(cells))}")
     return Count(
-        lut=logic + lut_ram + srl, lut_ram=lut_ram, srl=srl,
+        lut=int(about["estimated_num_lc"]) + lut_ram + srl, lut_ram=lut_ram, srl=srl,
         ff=sum(n for name, n in cells.items() if name in ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")),
         dsp=sum(n for name, n in cells.items() if name.startswith("DSP")),
         bram18=sum(n for name, n in cells.items() if name.startswith("RAMB18")),
@@ -206,12 +217,10 @@ def _number(count: object) -> int:
     return int(count["count"]) if isinstance(count, dict) else int(str(count))
 
 
-def _key(
-    module: str, parameters: Mapping[str, Parameter], memories: Mapping[str, Memory], family: str
-) -> str:
+def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: str) -> str:
     digest = hashlib.sha256()
-    texts = [str(SCHEMA), module, family, version("pyosys"), json.dumps(dict(parameters), sort_keys=True)]
-    texts += [f"{path.name}\n{path.read_text()}" for path in library_sources()]
+    texts = [str(SCHEMA), instance.module, family, version("pyosys"), sources]
+    texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:
         digest.update(text.encode())

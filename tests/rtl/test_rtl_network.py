@@ -74,7 +74,7 @@ def test_the_same_plan_gives_the_same_bytes(design: Design, tmp_path: Path) -> N
 
 
 def test_foldings_that_no_core_has_are_refused(design: Design) -> None:
-    rows = dict((stage.name, rows) for stage, rows in network_of(design).sparse)["fire2_expand"]
+    rows = {stage.name: rows for stage, rows in network_of(design).sparse}["fire2_expand"]
     with pytest.raises(BadInputError, match="must divide a row of 8 or be whole rows of the map, not 3"):
         make_cores(rows, Folding(3, 1, 1, "dsp"), 1)
     with pytest.raises(BadInputError, match="words of 8 pixels cannot fill blocks of 4"):
