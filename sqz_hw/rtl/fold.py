@@ -125,6 +125,11 @@ def solve(
     """
     solver = _Solver(network, interval, dense)
     limits = Budget(1e5, 2e5, 1e3, 1e3) if budget is None else budget
+    if min(limits.lut, limits.ff, limits.dsp, limits.tiles) <= 0:
+        raise DoesNotFitError(
+            f"design {network.name} needs more than the part has: pools, additions and queues alone take it up; "
+            "choose a larger part"
+        )
     prices = Prices(
         1 / limits.lut, FIRST_PRICE / limits.ff, FIRST_PRICE / limits.dsp, FIRST_PRICE / limits.tiles,
         LANE_PRICE / limits.lut, 0.0 if latency is None else FIRST_PRICE / latency,

@@ -138,8 +138,8 @@ class _Reader:
             raise self._unsupported(
                 layer, f"a {layer.kernel}x{layer.kernel} convolution with padding {padding}"
             )
-        reader = next(r for r in self.design.layers if layer.outputs[0] in r.inputs)
-        if reader.op is Op.CONCAT:
+        reader = next((r for r in self.design.layers if layer.outputs[0] in r.inputs), None)
+        if reader is not None and reader.op is Op.CONCAT:
             self.pending[layer.outputs[0]] = layer
             return
         pixel = self.design.stream(layer.inputs[0]).type
@@ -189,9 +189,23 @@ class _Reader:
             )
         if layer.op is Op.ADD and (len(names) != 2 or layer.out_type.rounding not in ROUNDINGS):
             raise self._unsupported(layer, f"an addition of {len(names)} maps to {layer.out_type}")
+        if layer.op is Op.ADD and not any(a in self._ancestors(b) for a, b in (names, names[::-1])):
+            raise self._unsupported(layer, "a bypass with a convolution of its own")
         if layer.op is not Op.MAX_POOL and padding != NO_PADDING:
             raise self._unsupported(layer, f"a padded {layer.op.value}")
         self._add(layer.name, kinds[layer.op], names, layer, layer.outputs[0], None, padding)
+
+    def _ancestors(self, name: str) -> set[str]:
+        """The tensors that a tensor is made from."""
+        made = {stage.output.name: stage for stage in self.stages}
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            stage = made.get(waiting.pop())
+            if stage is not None:
+                found.update(stage.inputs)
+                waiting += stage.inputs
+        return found
 
     def _same_values(self, layer: DesignLayer) -> bool:
         """The cast from input to output changes no code (modes may differ)."""
