@@ -127,7 +127,7 @@ def solve(
     limits = Budget(1e5, 2e5, 1e3, 1e3) if budget is None else budget
     if min(limits.lut, limits.ff, limits.dsp, limits.tiles) <= 0:
         raise DoesNotFitError(
-            f"design {network.name} needs more than the part has: pools, additions and queues alone take it up; "
+            f"design {network.name} needs more than the part has: pools, additions and queues alone take it; "
             "choose a larger part"
         )
     prices = Prices(
