@@ -2,8 +2,9 @@
 
     python benchmarks/rtl_cost.py COUNTS.json [--write]
 
-COUNTS.json: a list of {"parameters": {...}, "lut": n, "ff": n, "dsp": n, "tiles": x} of sparse cores. Every second
-core is left out of the fit and predicted; with --write the fit to all of them goes to sqz_hw/rtl/cost.json.
+COUNTS.json: a list of {"parameters": {...}, "lut": n, "ff": n, "dsp": n, "tiles": x} of sparse cores. Every
+second core is left out of the fit and predicted; with --write the fit to all of them goes to
+sqz_hw/rtl/cost.json.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def main() -> None:
         sums = sum(r[what] * (1 + e) for r, e in zip(unseen, off, strict=True)) / total - 1
         within = sum(abs(e) <= 0.1 for e in off)
         print(
-            f"{what}: {len(unseen)} cores not in the fit: {within} within 10 %, worst {100 * max(map(abs, off)):.1f} %, "
-            f"together {100 * sums:+.1f} %"
+            f"{what}: {len(unseen)} cores not in the fit: {within} within 10 %, "
+            f"worst {100 * max(map(abs, off)):.1f} %, together {100 * sums:+.1f} %"
         )
         whole[f"core_{what}"] = fit(rows, what)
     for what in ("dsp", "tiles"):
