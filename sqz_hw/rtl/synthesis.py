@@ -32,6 +32,8 @@ LUT_RAM = {
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
 SCHEMA = 3
 BATCH = "batch"
+TOGETHER = 10
+"""Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,12 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
     for instance in plan.instances:
         if found[keys[instance.name]] is None:
             missing.setdefault(keys[instance.name], instance)
-    if missing:
-        cache.mkdir(parents=True, exist_ok=True)
-        counts = _synthesise(yosys, list(missing.values()), plan, family)
-        for key, instance in missing.items():
+    cache.mkdir(parents=True, exist_ok=True)
+    waiting = list(missing.items())
+    for first in range(0, len(waiting), TOGETHER):
+        some = waiting[first : first + TOGETHER]
+        counts = _synthesise(yosys, [instance for _, instance in some], plan, family)
+        for key, instance in some:
             found[key] = counts[instance.name]
             partial = cache / f"{key}.partial"
             partial.write_text(json.dumps(asdict(counts[instance.name])))
