@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pynq import Overlay, allocate  # on the board only
+
+
+Array = np.ndarray[Any, Any]
 
 
 class Accelerator:
@@ -29,7 +33,7 @@ class Accelerator:
         self.words, self.fraction = about["words"], about["fraction"]
         self.type = {16: np.uint16, 32: np.uint32}[about["word_bits"]]
 
-    def scores(self, images: np.ndarray) -> np.ndarray:
+    def scores(self, images: Array) -> Array:
         """Scores of uint8 images, N x height x width x 3, as real values, N x words.
 
         The accelerator marks each image's last word, which ends a receiving transfer, so that an
@@ -52,7 +56,7 @@ class Accelerator:
         dma.sendchannel.wait()
         return result
 
-    def images_per_s(self, images: np.ndarray) -> float:
+    def images_per_s(self, images: Array) -> float:
         """Images a second with the transfers."""
         began = time.perf_counter()
         self.scores(images)
