@@ -83,7 +83,7 @@ def assemble(
     cycles, simulation = estimate_cycles(design), simulate(design)
     budget = {name: part.budget[name] for name in resources.totals}
     judged = verdict(resources.totals, budget, design.clock_mhz)
-    described = _model(model)
+    described = model_section(model)
     measured = Measured() if measured is None else measured
     return Report(
         model=described,
@@ -166,7 +166,8 @@ def _totals(totals: Mapping[str, Range | None]) -> dict[str, Range | None]:
     return {**totals, "BRAM36": tiles, "URAM": ZERO}
 
 
-def _model(model: Model) -> ModelSection:
+def model_section(model: Model) -> ModelSection:
+    """What is computed, counted."""
     sizes = storage(model)
     arch = model.architecture
     nonzero_macs = nonzeros = 0
@@ -205,7 +206,7 @@ def _verification(
         engines = {"float": float_scores, **engines}
     measured = None
     if data.y is not None:
-        measured = {name: _accuracy(scores, data.y) for name, scores in engines.items()}
+        measured = {name: accuracy_row(scores, data.y) for name, scores in engines.items()}
     missing = "the engine has no tensor that answers to it"
     return VerificationSection(
         images=comparison.images,
@@ -223,7 +224,8 @@ def _verification(
     )
 
 
-def _accuracy(scores: Scores, labels: npt.NDArray[np.int64]) -> Accuracy:
+def accuracy_row(scores: Scores, labels: npt.NDArray[np.int64]) -> Accuracy:
+    """Top-1 and top-5 in percent."""
     top1, top5 = accuracy(scores, labels, 1), accuracy(scores, labels, 5)
     return Accuracy(round(top1 or 0.0, 4), None if top5 is None else round(top5, 4))
 

@@ -58,11 +58,11 @@ def evaluate(model_path: Path, data: Dataset, engine: str) -> Evaluation:
     Args:
         model_path: a model file; ``float`` takes a float one, or the float companion of a quantised one.
         data: labelled images.
-        engine: ``float``, ``qkeras``, ``golden`` or ``csim``.
+        engine: ``float``, ``qkeras``, ``golden``, ``csim`` or ``rtl`` (StreamRTL in Verilator).
 
     Raises:
         BadInputError: an unknown engine, no labels, or the wrong sort of model.
-        ToolError: C-simulation could not be compiled or run.
+        ToolError: C-simulation or the RTL simulation could not be compiled or run.
     """
     if engine not in ENGINES:
         raise BadInputError(f"the engine must be one of {', '.join(ENGINES)}, not {engine!r}")
@@ -127,6 +127,22 @@ def _csim(path: Path, scratch: Path) -> Engine:
     return run
 
 
+def _rtl(path: Path, scratch: Path) -> Engine:
+    from sqz_hw.estimate.parts import resolve
+    from sqz_hw.rtl.accelerator import accelerate
+    from sqz_hw.rtl.generate import write_rtl
+    from sqz_hw.rtl.simulate import compile_plan, run_images
+    from sqz_hw.rtl.tools import find_verilator
+
+    find_verilator()
+    design = design_of_model(modelfile.load(path), scratch / "hls")
+    plan = accelerate(design, resolve(PART)).plan
+    sources = write_rtl(plan, scratch / "rtl")
+    accelerator = compile_plan(plan, sources, scratch / "rtl" / "memory", scratch / "simulation")
+    lsb = plan.network.result.type.lsb
+    return lambda images: run_images(accelerator, images, scratch / "run").outputs * lsb
+
+
 def design_of_model(model: Model, folder: Path, *, write: bool = False) -> Design:
     """The design of a model with hls4ml's default folding, optionally written as a project."""
     from sqz_hw.hls.convert import ConversionOptions, convert
@@ -146,4 +162,5 @@ ENGINES: dict[str, Callable[[Path, Path], Engine]] = {
     "qkeras": _qkeras,
     "golden": _golden,
     "csim": _csim,
+    "rtl": _rtl,
 }

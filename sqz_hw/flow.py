@@ -114,13 +114,17 @@ def build(settings: BuildSettings, watch: Watch | None = None) -> Built:
             this one is kept beside it with ``-differs`` in its name.
         DoesNotFitError: the design does not fit (4); the project is written all the same.
     """
+    if settings.backend == "StreamRTL":
+        from sqz_hw.rtl_flow import build_rtl
+
+        return build_rtl(settings, watch or Watch())
     part = resolve(settings.part)
     model_path = zoo.find(settings.model)
     model = modelfile.load(model_path)
     _require_quantised(model)
     find_compiler()
     tool = find_tool(settings.backend) if settings.synth else None
-    data = _images(settings, model)
+    data = verification_images(settings, model)
     target = settings.output or Path(ROOT) / f"{model.name}-{part.name}"
     with partial_folder(target) as partial, build_log(partial / "build.log") as log:
         state = _State(
@@ -158,7 +162,8 @@ def _require_quantised(model: Model) -> None:
     require_quantised(model)
 
 
-def _images(settings: BuildSettings, model: Model) -> Dataset:
+def verification_images(settings: BuildSettings, model: Model) -> Dataset:
+    """The images that a build is verified on: the user's, or made ones."""
     size = model.architecture.input_size
     if settings.data is None:
         return made_images(size, settings.images, settings.seed)

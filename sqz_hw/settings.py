@@ -19,11 +19,11 @@ class BuildSettings(BaseModel):
         data: ``cifar10``, an ``.npz`` or a folder; None verifies on images that are made.
         images: how many to verify on.
         output: folder of the project; None means ``hls_projects/<model>-<part>``.
-        backend: whose HLS dialect to write.
+        backend: whose HLS dialect to write, or StreamRTL for Verilog.
         clock_mhz: the clock asked of the tool.
         target_fps: images a second that are enough; None means as many as fit.
         fifo_margin: words added to each FIFO in which words pile up.
-        synth: run the vendor's synthesis and put what it measured beside the estimates.
+        synth: run the vendor's synthesis (StreamRTL: Yosys) and put what it measured beside the estimates.
         cosim: run its co-simulation as well (hours).
         result: what leaves the chip: scores, or the index of the largest.
         strict: treat "unsure" as "does not fit".
@@ -38,7 +38,7 @@ class BuildSettings(BaseModel):
     data: str | None = None
     images: int = Field(32, ge=1, le=1_000_000)
     output: Path | None = None
-    backend: Literal["Vitis", "Vivado"] = "Vitis"
+    backend: Literal["Vitis", "Vivado", "StreamRTL"] = "Vitis"
     clock_mhz: float = Field(100.0, ge=1.0, le=1000.0)
     target_fps: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False)
     fifo_margin: int = Field(2, ge=0, le=4096)

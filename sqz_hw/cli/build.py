@@ -26,7 +26,7 @@ from sqz_hw.settings import BuildSettings, validated
 @click.option(
     "--output", type=click.Path(path_type=Path), default=None, help="Default: hls_projects/<model>-<part>."
 )
-@click.option("--backend", default="Vitis", show_default=True, help="Vitis or Vivado.")
+@click.option("--backend", default="Vitis", show_default=True, help="Vitis, Vivado or StreamRTL (Verilog).")
 @click.option("--clock-mhz", type=float, default=100.0, show_default=True)
 @click.option(
     "--target-fps", type=float, default=None, help="Images a second that are enough; default: as many as fit."
@@ -35,7 +35,7 @@ from sqz_hw.settings import BuildSettings, validated
     "--fifo-margin", type=int, default=2, show_default=True, help="Words added to FIFOs that fill up."
 )
 @click.option("--result", default="scores", show_default=True, help="What leaves the chip: scores or argmax.")
-@click.option("--synth", is_flag=True, help="Run the vendor's synthesis too, if it is on the PATH.")
+@click.option("--synth", is_flag=True, help="Run the vendor's synthesis (StreamRTL: Yosys) too.")
 @click.option("--cosim", is_flag=True, help="With --synth: run its co-simulation as well (hours).")
 @click.option("--strict", is_flag=True, help="Exit code 4 if it is not shown to fit.")
 @click.option("--workers", type=int, default=None, help="Simulation processes; default: one for each core.")

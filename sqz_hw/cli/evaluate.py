@@ -18,7 +18,7 @@ from sqz_hw.errors import BadInputError
 @click.option(
     "--data", required=True, help="cifar10, an .npz with x and y, or a folder with a subfolder a class."
 )
-@click.option("--engine", required=True, help="float, qkeras, golden or csim.")
+@click.option("--engine", required=True, help="float, qkeras, golden, csim or rtl.")
 @click.option("--images", type=int, default=None, help="The first so many images; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: str, data: str, engine: str, images: int | None, as_json: bool) -> int:

@@ -25,7 +25,7 @@ _OPS = {
 }
 
 
-def design_of(graph: Any, model: Model, *, name: str, part: str, clock_mhz: float) -> Design:
+def design_of(graph: Any, model: Model | None, *, name: str, part: str, clock_mhz: float) -> Design:
     """Read shapes, types, weights, parallelism and stream depths off hls4ml's graph.
 
     Weights are read from the graph, not from the model: what is in the design is what the
@@ -33,7 +33,7 @@ def design_of(graph: Any, model: Model, *, name: str, part: str, clock_mhz: floa
 
     Args:
         graph: hls4ml's graph after conversion.
-        model: the model it was made from (for the names of its layers).
+        model: the model it was made from (for the names of its layers), or None where it is not known.
         name: the design's name.
         part: the part's short name.
         clock_mhz: the clock asked for.
@@ -64,7 +64,7 @@ def design_of(graph: Any, model: Model, *, name: str, part: str, clock_mhz: floa
     by_name = {stream.name: stream for stream in streams}
     relus = {
         spec.inputs[0].replace("/", "_"): spec.safe_name
-        for spec in model.architecture.layers
+        for spec in (() if model is None else model.architecture.layers)
         if spec.kind is Kind.RELU
     }
     layers = tuple(

@@ -1,0 +1,1 @@
+"""StreamRTL: from a ``Design`` to a folded, sparse streaming accelerator in readable Verilog."""

@@ -1,0 +1,90 @@
+"""From a ``Design`` to a plan under a part's budget: the one way in for builds and evaluations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqz_hw.design import Design
+from sqz_hw.errors import BadInputError, DoesNotFitError
+from sqz_hw.estimate.parts import Part
+from sqz_hw.rtl.cost import Cost, stage_cost
+from sqz_hw.rtl.fold import Budget, Solution, solve
+from sqz_hw.rtl.network import Network, network_of
+from sqz_hw.rtl.plan import Plan, make_plan
+
+LATENCY = 4.5
+"""Intervals that one image may take by itself, where that fits."""
+BISECTIONS = 5
+RESERVE = Cost(lut=5000, ff=4000, dsp=0, tiles=22)
+"""Held back for pools, additions, queues and copies until they are counted in the plan itself."""
+
+
+@dataclass(frozen=True)
+class Accelerated:
+    """A plan and how it came about.
+
+    Attributes:
+        plan: the accelerator.
+        solution: its foldings, with predicted clocks.
+        cost: predicted, of all instances.
+    """
+
+    plan: Plan
+    solution: Solution
+    cost: Cost
+
+
+def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -> Accelerated:
+    """Fold a design for a part.
+
+    Args:
+        design: the hardware.
+        part: what it must fit in (its shares are in ``fold``).
+        target_fps: images a second at the design's clock; None for the fastest that fits.
+
+    Raises:
+        BadInputError: StreamRTL does not build such a design, or no folding is so fast.
+        DoesNotFitError: nothing that fast fits.
+    """
+    network = network_of(design)
+    budget = Budget.of(part.budget, RESERVE)
+    if target_fps is not None:
+        return _planned(network, _solved(network, design.clock_mhz * 1e6 / target_fps, budget))
+    return _planned(network, _fastest(network, budget))
+
+
+def _solved(network: Network, interval: float, budget: Budget) -> Solution:
+    """With a short latency if the budget allows it."""
+    try:
+        return solve(network, interval, budget, LATENCY * interval)
+    except DoesNotFitError:
+        return solve(network, interval, budget)
+
+
+def _planned(network: Network, solution: Solution) -> Accelerated:
+    plan = make_plan(network, solution.foldings)
+    cost = Cost()
+    for instance in plan.instances:
+        cost = cost + stage_cost(instance.module, instance.parameters)
+    return Accelerated(plan, solution, cost)
+
+
+def _fastest(network: Network, budget: Budget) -> Solution:
+    """The shortest interval that fits: halved as long as possible, then searched within a factor of two."""
+    interval = float(sum(r.nonzeros * r.height * r.width for _, r in network.sparse))
+    best, shortest = solve(network, interval, budget), 1.0
+    while best.interval > 1:
+        try:
+            best = solve(network, best.interval / 2, budget)
+        except (DoesNotFitError, BadInputError):
+            shortest = best.interval / 2
+            break
+    longest = float(best.interval)
+    for _ in range(BISECTIONS):
+        middle = (shortest * longest) ** 0.5
+        try:
+            best = solve(network, middle, budget)
+            longest = middle
+        except (DoesNotFitError, BadInputError):
+            shortest = middle
+    return _solved(network, best.interval, budget)

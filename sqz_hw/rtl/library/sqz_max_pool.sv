@@ -1,0 +1,183 @@
+// Max pooling, 3x3 windows, stride 2, of unsigned values; windows may hang over the right and the lower edge
+// (Caffe's ceil mode: what is outside counts as zero). Words of P pixels of a channel in, all channels
+// of a block after each other; P is even and divides W, or is W. Words out have half the pixels
+// (the row's outputs where P is W).
+//
+// Rows first: each word is held against the row before in a memory of one row; an even row completes the
+// window that ends there and begins the next. Then along the row: a block's last window waits for the
+// first pixel of the next block. A row has at least two words (C or W / P above 1).
+`default_nettype none
+module sqz_max_pool #(
+    parameter int B = 6,
+    parameter int W = 32,
+    parameter int H = 32,
+    parameter int C = 64,
+    parameter int P = 16,
+    parameter int WOUT = 16,
+    parameter int HOUT = 16,
+    parameter int BLOCK_RAM = 0,
+    parameter int POUT = (P == W) ? WOUT : P / 2  // leave it
+) (
+    input  wire              clk,
+    input  wire              rst,
+    input  wire              in_valid,
+    output wire              in_ready,
+    input  wire [P*B-1:0]    in_data,
+    output wire              out_valid,
+    input  wire              out_ready,
+    output wire [POUT*B-1:0] out_data
+);
+  localparam int COLUMNS = W / P;
+  localparam int DEPTH = COLUMNS * C;
+  localparam int AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+  localparam int YW = (H > 1) ? $clog2(H) : 1;
+  function automatic [B-1:0] larger(input [B-1:0] a, input [B-1:0] b);
+    larger = (a > b) ? a : b;
+  endfunction
+
+  // ---- down the columns ----
+  reg [AW-1:0] at;
+  reg [YW-1:0] y;
+  wire move;              // both registers below may take a word
+  wire take = in_valid && move;
+  assign in_ready = move;
+  wire last_at = at == AW'(DEPTH - 1);
+  // The last window of a column may lack its lower row: then the last row itself completes it.
+  localparam bit HANGS = 2 * HOUT == H;
+  wire completes = (!y[0] && y != 0 && 32'(y) <= 2 * HOUT) || (HANGS && y == YW'(H - 1));
+
+  reg valid1, completes1, begins1;
+  reg [AW-1:0] at1;
+  reg [P*B-1:0] word1;
+  wire [P*B-1:0] above;
+  reg [P*B-1:0] tallest;
+  always @* for (int p = 0; p < P; p++) tallest[p*B+:B] = larger(word1[p*B+:B], above[p*B+:B]);
+  wire [P*B-1:0] kept = begins1 ? word1 : tallest;  // an even row is the next window's first
+  if (BLOCK_RAM != 0) begin : gen_block
+    (* ram_style = "block" *)
+    reg [P*B-1:0] memory[0:DEPTH-1];
+    reg [P*B-1:0] q;
+    always @(posedge clk) begin
+      if (valid1 && move) memory[at1] <= kept;
+      if (take) q <= memory[at];
+    end
+    assign above = q;
+  end else begin : gen_lut
+    (* ram_style = "distributed" *)
+    reg [P*B-1:0] memory[0:DEPTH-1];
+    reg [P*B-1:0] q;
+    always @(posedge clk) begin
+      if (valid1 && move) memory[at1] <= kept;
+      if (take) q <= memory[at];
+    end
+    assign above = q;
+  end
+
+  always @(posedge clk) begin
+    if (take) begin
+      word1 <= in_data;
+      at1 <= at;
+      begins1 <= !y[0];
+      completes1 <= completes;
+    end
+  end
+  always @(posedge clk) begin
+    if (rst) begin
+      at <= 0;
+      y <= 0;
+      valid1 <= 1'b0;
+    end else begin
+      if (take) begin
+        at <= last_at ? 0 : at + 1'b1;
+        if (last_at) y <= (y == YW'(H - 1)) ? 0 : y + 1'b1;
+      end
+      if (move) valid1 <= take;
+    end
+  end
+
+  // ---- along the rows ----
+  reg [P*B-1:0] row;       // a word whose windows are complete downwards
+  reg row_valid;
+  wire row_ready;
+  assign move = !row_valid || row_ready;
+  always @(posedge clk) begin
+    if (rst) row_valid <= 1'b0;
+    else if (move) row_valid <= valid1 && completes1;
+    if (move) row <= tallest;
+  end
+
+  if (COLUMNS == 1) begin : gen_whole
+    reg [POUT*B-1:0] result;
+    always @*
+      for (int o = 0; o < POUT; o++) begin
+        result[o*B+:B] = row[2*o*B+:B];
+        for (int k = 1; k < 3; k++)
+          if (2 * o + k < W) result[o*B+:B] = larger(result[o*B+:B], row[((2*o+k)%P)*B+:B]);
+      end
+    reg [POUT*B-1:0] word;
+    reg word_valid;
+    assign row_ready = !word_valid || out_ready;
+    assign out_valid = word_valid;
+    assign out_data  = word;
+    always @(posedge clk) begin
+      if (rst) word_valid <= 1'b0;
+      else if (row_ready) word_valid <= row_valid;
+      if (row_ready) word <= result;
+    end
+  end else begin : gen_blocks
+    // `waiting` holds a block's windows, the last of which lacks the next block's first pixel. At the
+    // row's end the waiting block leaves by itself.
+    localparam int CW = (C > 1) ? $clog2(C) : 1;
+    localparam int JW = $clog2(COLUMNS);
+    (* ram_style = "distributed" *)
+    reg [POUT*B-1:0] waiting[0:C-1];
+    reg [CW-1:0] channel;
+    reg [JW-1:0] column;
+    reg ending;
+    wire [POUT*B-1:0] stored = waiting[channel];
+    reg [POUT*B-1:0] own, joined;
+    always @* begin
+      for (int o = 0; o < POUT; o++) begin
+        own[o*B+:B] = larger(row[2*o*B+:B], row[(2*o+1)*B+:B]);
+        if (o < POUT - 1) own[o*B+:B] = larger(own[o*B+:B], row[((2*o+2)%P)*B+:B]);
+      end
+      joined = stored;
+      if (!ending) joined[(POUT-1)*B+:B] = larger(stored[(POUT-1)*B+:B], row[B-1:0]);
+    end
+    reg [POUT*B-1:0] word;
+    reg word_valid;
+    wire room = !word_valid || out_ready;
+    wire last_channel = channel == CW'(C - 1);
+    wire step = room && (ending || row_valid);
+    assign row_ready = room && !ending;
+    assign out_valid = word_valid;
+    assign out_data  = word;
+    always @(posedge clk) begin
+      if (row_valid && row_ready) waiting[channel] <= own;
+    end
+    always @(posedge clk) begin
+      if (step) word <= joined;
+    end
+    always @(posedge clk) begin
+      if (rst) begin
+        channel <= 0;
+        column <= 0;
+        ending <= 1'b0;
+        word_valid <= 1'b0;
+      end else begin
+        if (step) begin
+          channel <= last_channel ? 0 : channel + 1'b1;
+          if (last_channel) begin
+            if (ending) ending <= 1'b0;
+            else begin
+              ending <= column == JW'(COLUMNS - 1);
+              column <= (column == JW'(COLUMNS - 1)) ? 0 : column + 1'b1;
+            end
+          end
+        end
+        if (room) word_valid <= step && (ending || column != 0);
+      end
+    end
+  end
+endmodule
+`default_nettype wire

@@ -1,0 +1,329 @@
+"""From the stages and their folding to instances and links: what the top level's template prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqz_hw.errors import BadInputError
+from sqz_hw.rtl.core import ROUNDINGS, Core, Folding, Rows, make_cores, schedule
+from sqz_hw.rtl.network import Network, Stage, Tensor
+
+Memory = tuple[int, tuple[int, ...]]
+"""Bits of a word, and the words."""
+Foldings = Mapping[str, Folding]
+BRAM_FROM_BITS = 6144
+"""A memory of more bits goes to block RAM where that is left to the plan."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stream between two instances: valid, ready and data wires.
+
+    Attributes:
+        name: prefix of the wires.
+        width: bits of the data.
+        tensor: the tensor whose words it carries, if it carries a whole one; for probes.
+        data: the wire of another link that its data are, or None for its own.
+    """
+
+    name: str
+    width: int
+    tensor: str | None = None
+    pixels: int = 1
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A module of the library, with its parameters and links.
+
+    Attributes:
+        module, name: of the library, of the instance.
+        parameters: values.
+        streams: links by the prefix of the module's ports; several are joined, the first lowest.
+        clocked: it has clk and rst.
+        stage: the stage it belongs to.
+        extra: further ports.
+    """
+
+    module: str
+    name: str
+    parameters: Mapping[str, int | str]
+    streams: Mapping[str, tuple[str, ...]]
+    stage: str
+    clocked: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole accelerator.
+
+    Attributes:
+        name: of the design.
+        network: its stages.
+        foldings: of the sparse stages.
+        links, instances: the top level.
+        memories: contents by file name.
+        cores: the sparse cores by stage.
+        in_link, out_link: the streams to the outside.
+        out_bits: of a value out.
+        words_in, words_out: of an image.
+    """
+
+    name: str
+    network: Network
+    foldings: Foldings
+    links: tuple[Link, ...]
+    instances: tuple[Instance, ...]
+    memories: Mapping[str, Memory]
+    cores: Mapping[str, tuple[Core, ...]]
+    in_link: str
+    out_link: str
+    in_bits: int
+    out_bits: int
+    words_in: int
+    words_out: int
+    pixels: Mapping[str, int] = field(default_factory=dict)
+
+
+def make_plan(network: Network, foldings: Foldings, *, adders: int = 2) -> Plan:
+    """Instances and links of a network.
+
+    Args:
+        network: the stages.
+        foldings: of each sparse stage.
+        adders: pixels that an addition takes in a clock, at most.
+
+    Raises:
+        BadInputError: a folding that does not go with the map or with the stage before.
+    """
+    return _Planner(network, foldings, adders).plan()
+
+
+class _Planner:
+    def __init__(self, network: Network, foldings: Foldings, adders: int) -> None:
+        self.network, self.foldings, self.adders = network, foldings, adders
+        self.links: dict[str, Link] = {}
+        self.instances: list[Instance] = []
+        self.memories: dict[str, Memory] = {}
+        self.cores: dict[str, tuple[Core, ...]] = {}
+        self.pixels: dict[str, int] = {}
+        self.ends: dict[str, list[str]] = {}  # links of a tensor that wait for a reader
+
+    def plan(self) -> Plan:
+        network = self.network
+        self._offer(network.pixels, 1, self._link("pixels", network.pixels, 1))
+        for stage in network.stages:
+            self._stage(stage)
+        out = self.ends[network.result.name].pop()
+        shape = network.result.shape
+        if self.pixels[network.result.name] != 1:
+            raise BadInputError(
+                f"design {network.name}: StreamRTL ends in a global sum or an arg max, not in a map of "
+                f"{shape}; add a global average"
+            )
+        return Plan(
+            network.name, network, dict(self.foldings), tuple(self.links.values()), tuple(self.instances),
+            self.memories, self.cores, "pixels", out, network.pixels.type.width, network.result.type.width,
+            math.prod(network.pixels.shape), math.prod(shape), self.pixels,
+        )  # fmt: skip
+
+    # ---- links ----
+    def _link(
+        self, name: str, tensor: Tensor, pixels: int, *, whole: bool = True, data: str | None = None
+    ) -> str:
+        self.links[name] = Link(
+            name, pixels * tensor.type.width, tensor.name if whole else None, pixels, data
+        )
+        return name
+
+    def _offer(self, tensor: Tensor, pixels: int, link: str) -> None:
+        """A tensor is there, in words of so many pixels: copy it for all that read it."""
+        self.pixels[tensor.name] = pixels
+        readers = self.network.readers(tensor.name)
+        copies = []
+        for reader in readers:
+            cores = self.foldings[reader.name].cores if reader.rows is not None else 1
+            copies += [f"{link}_to_{reader.name}{f'_{i}' if cores > 1 else ''}" for i in range(cores)]
+        if len(copies) <= 1:
+            self.ends[tensor.name] = [link]
+            return
+        for name in copies:
+            self._link(name, tensor, pixels, whole=False, data=link)
+        self._instance(
+            "sqz_fork", f"{link}_fork", {"N": len(copies)},
+            {"in": (link,), "out": tuple(copies)}, readers[0].name, clocked=False,
+        )  # fmt: skip
+        self.ends[tensor.name] = copies
+
+    def _take(self, tensor: str, count: int = 1) -> list[str]:
+        taken, self.ends[tensor] = self.ends[tensor][:count], self.ends[tensor][count:]
+        return taken
+
+    def _instance(
+        self, module: str, name: str, parameters: Mapping[str, int | str],
+        streams: Mapping[str, tuple[str, ...]], stage: str, *, clocked: bool = True,
+    ) -> None:  # fmt: skip
+        self.instances.append(Instance(module, name, parameters, streams, stage, clocked))
+
+    def _reblock(self, link: str, tensor: Tensor, pixels: int, slots: int, stage: str) -> str:
+        before = self.pixels[tensor.name]
+        name = f"{stage}_reblock_{tensor.name}"
+        bits = slots * tensor.shape[2] * max(before, pixels) * tensor.type.width
+        self._instance(
+            "sqz_reblock", name,
+            {"B": tensor.type.width, "C": tensor.shape[2], "PIN": before, "POUT": pixels, "SLOTS": slots,
+             "BLOCK_RAM": int(bits > BRAM_FROM_BITS)},
+            {"in": (link,), "out": (self._link(f"{name}_out", tensor, pixels, whole=False),)}, stage,
+        )  # fmt: skip
+        return f"{name}_out"
+
+    # ---- stages ----
+    def _stage(self, stage: Stage) -> None:
+        if stage.rows is not None:
+            self._sparse(stage, stage.rows)
+        elif stage.kind == "pool":
+            self._pool(stage)
+        elif stage.kind == "add":
+            self._add(stage)
+        elif stage.kind == "sum":
+            self._sum(stage)
+        else:
+            self._argmax(stage)
+
+    def _sparse(self, stage: Stage, rows: Rows) -> None:
+        folding, source = self.foldings[stage.name], stage.inputs[0]
+        links = self._take(source, folding.cores)
+        cores = make_cores(rows, folding, self.pixels[source])
+        self.cores[stage.name] = cores
+        width = folding.pixels * stage.output.type.width
+        outs = []
+        for link, core in zip(links, cores, strict=True):
+            self.memories.update(core.memories)
+            outs.append(self._link(f"{core.name}_out", stage.output, folding.pixels, whole=len(cores) == 1))
+            self._instance(
+                "sqz_sparse_core", core.name, core.parameters, {"in": (link,), "out": (outs[-1],)}, stage.name
+            )
+        if len(cores) > 1:
+            file = f"{rows.name}.schedule.mem"
+            self.memories[file] = (max(1, (len(cores) - 1).bit_length()), schedule(rows, folding))
+            joined = self._link(f"{rows.name}_out", stage.output, folding.pixels)
+            self._instance(
+                "sqz_merge", f"{rows.name}_merge",
+                {"WIDTH": width, "N": len(cores), "ROWS": len(rows.weights), "FILE": file},
+                {"in": tuple(outs), "out": (joined,)}, stage.name,
+            )  # fmt: skip
+            outs = [joined]
+        self._offer(stage.output, folding.pixels, outs[0])
+
+    def _pool(self, stage: Stage) -> None:
+        source = self.network.tensor(stage.inputs[0])
+        height, width, channels = source.shape
+        (link,) = self._take(source.name)
+        pixels = self.pixels[source.name]
+        if pixels != width and (pixels % 2 or width % pixels):
+            pixels = width
+            link = self._reblock(link, source, pixels, 2, stage.name)
+        out_height, out_width, _ = stage.output.shape
+        if pixels != width and 2 * out_width != width:
+            raise BadInputError(
+                f"{stage.name}: a pool whose windows do not cover a row of {width} needs whole rows, "
+                f"not {pixels} pixels in parallel; fold the layer before it by rows"
+            )
+        out = out_width if pixels == width else pixels // 2
+        if width // pixels * channels < 2:
+            raise BadInputError(
+                f"{stage.name}: a pool needs rows of at least 2 words, not 1; give it more channels"
+            )
+        bits = width * channels * source.type.width
+        name = self._link(f"{stage.name}_out", stage.output, out)
+        self._instance(
+            "sqz_max_pool", stage.name,
+            {"B": source.type.width, "W": width, "H": height, "C": channels, "P": pixels, "WOUT": out_width,
+             "HOUT": out_height, "BLOCK_RAM": int(bits > BRAM_FROM_BITS)},
+            {"in": (link,), "out": (name,)}, stage.name,
+        )  # fmt: skip
+        self._offer(stage.output, out, name)
+
+    def _add(self, stage: Stage) -> None:
+        tensors = [self.network.tensor(name) for name in stage.inputs]
+        order = [stage.name for stage in self.network.stages]
+        made = [order.index(t.source) if t.source else -1 for t in tensors]
+        late = made.index(max(made))
+        pixels = self.pixels[tensors[late].name]
+        links = []
+        for number, tensor in enumerate(tensors):
+            (link,) = self._take(tensor.name)
+            if number != late:
+                link = self._reblock(
+                    link, tensor, pixels, self._bypass_slots(tensors[late], tensor), stage.name
+                )
+            links.append(link)
+        types = [t.type for t in tensors]
+        fine, to = max(t.fraction for t in types), stage.layer.out_type
+        if to.signed or to.saturation not in ("SAT", "WRAP"):
+            raise BadInputError(
+                f"{stage.name}: StreamRTL adds to an unsigned type, not {to}; put a ReLU after it"
+            )
+        name = self._link(f"{stage.name}_out", stage.output, pixels)
+        units = math.gcd(pixels, self.adders)
+        self._instance(
+            "sqz_add", stage.name,
+            {"P": pixels, "U": units, "A": types[0].width, "A_UP": fine - types[0].fraction,
+             "BB": types[1].width, "B_UP": fine - types[1].fraction, "DROP": fine - to.fraction,
+             "ROUNDING": ROUNDINGS[to.rounding],
+             "OUT": to.width, "SATURATE": int(to.saturation == "SAT")},
+            {"a": (links[0],), "b": (links[1],), "out": (name,)}, stage.name,
+        )  # fmt: skip
+        self._offer(stage.output, pixels, name)
+
+    def _bypass_slots(self, late: Tensor, early: Tensor) -> int:
+        """Blocks that the way around must hold: all that the way through can have under way."""
+        under_way = 0
+        name: str | None = late.name
+        while name is not None and name != early.name:
+            stage = next(s for s in self.network.stages if s.output.name == name)
+            if stage.rows is None:
+                raise BadInputError(
+                    f"{stage.name}: StreamRTL's bypasses lead around convolutions only; use the Vitis backend"
+                )
+            pixels = self.foldings[stage.name].pixels
+            before = self.pixels[stage.inputs[0]]
+            height, width, _ = stage.output.shape
+            if stage.rows.taps == 1:
+                under_way += 2 * max(pixels, before)
+            else:
+                reach = 0 if pixels == height * width else 1 if pixels >= width else width // pixels + 1
+                under_way += (reach + 2) * pixels
+            name = stage.inputs[0]
+        slot = max(self.pixels[early.name], self.pixels[late.name])
+        return -(-under_way // slot) + 1
+
+    def _sum(self, stage: Stage) -> None:
+        source = self.network.tensor(stage.inputs[0])
+        (link,) = self._take(source.name)
+        pixels = self.pixels[source.name]
+        height, width, channels = source.shape
+        name = self._link(f"{stage.name}_out", stage.output, 1)
+        self._instance(
+            "sqz_global_sum", stage.name,
+            {"B": source.type.width, "C": channels, "P": pixels, "BLOCKS": height * width // pixels,
+             "OUT": stage.output.type.width},
+            {"in": (link,), "out": (name,)}, stage.name,
+        )  # fmt: skip
+        self._offer(stage.output, 1, name)
+
+    def _argmax(self, stage: Stage) -> None:
+        source = self.network.tensor(stage.inputs[0])
+        (link,) = self._take(source.name)
+        if source.shape[:2] != (1, 1) or self.pixels[source.name] != 1:
+            raise BadInputError(f"{stage.name}: StreamRTL takes the arg max of scores, not of {source.shape}")
+        name = self._link(f"{stage.name}_out", stage.output, 1)
+        self._instance(
+            "sqz_argmax", stage.name,
+            {"B": source.type.width, "C": source.shape[2], "OUT": stage.output.type.width},
+            {"in": (link,), "out": (name,)}, stage.name,
+        )  # fmt: skip
+        self._offer(stage.output, 1, name)

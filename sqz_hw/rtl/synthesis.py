@@ -1,0 +1,232 @@
+"""Yosys counts what a module of the library needs with given parameters; each distinct one once.
+
+``synth_xilinx`` maps to the vendor's primitives. LUTs are Yosys's estimate of logic cells (pairs of
+small LUTs share one), plus those that serve as LUT RAM and shift registers, which that estimate
+leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqz_hw.errors import BadInputError, ToolError
+from sqz_hw.rtl.bench import Parameter, library_sources
+from sqz_hw.rtl.depth import lut_levels
+from sqz_hw.rtl.plan import Instance, Memory, Plan
+from sqz_hw.rtl.tools import Program, find_yosys, run
+
+FAMILIES = ("xc7", "xcup")
+LUT_RAM = {
+    "RAM16X1D": 2, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4,
+    "RAM32M16": 8, "RAM64M8": 8, "RAM32X16DR8": 8, "RAM64X8SW": 8, "RAM16X1S": 1, "RAM32X1S": 1,
+    "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8, "RAM32X2S": 2,
+}  # fmt: skip
+"""LUTs of each LUT RAM primitive (UG474, UG574)."""
+SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
+SCHEMA = 3
+BATCH = "batch"
+TOGETHER = 10
+"""Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a module needs.
+
+    Attributes:
+        lut: logic, LUT RAM and shift registers together.
+        lut_ram, srl: of them, LUT RAM and shift registers.
+        ff, dsp: flip-flops, DSP slices.
+        bram18, bram36: block RAMs of 18 and of 36 kbit.
+        uram: UltraRAM blocks.
+        levels: LUTs on the longest path between registers (of a sum: the largest).
+    """
+
+    lut: int = 0
+    lut_ram: int = 0
+    srl: int = 0
+    ff: int = 0
+    dsp: int = 0
+    bram18: int = 0
+    bram36: int = 0
+    uram: int = 0
+    levels: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Count(**{**added, "levels": max(self.levels, other.levels)})
+
+    @property
+    def tiles(self) -> float:
+        """Block RAM in tiles of 36 kbit."""
+        return self.bram36 + self.bram18 / 2
+
+
+def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]:
+    """What each instance of a plan needs, by its name; what is not in the cache goes through Yosys at once.
+
+    Args:
+        plan: the accelerator.
+        cache: folder of earlier results; made if missing.
+        family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
+
+    Raises:
+        BadInputError: another family.
+        ToolError: Yosys is missing or failed.
+    """
+    if family not in FAMILIES:
+        raise BadInputError(f"the family must be one of {', '.join(FAMILIES)}, not {family!r}")
+    yosys = find_yosys()
+    sources = "".join(f"{path.name}\n{path.read_text()}" for path in library_sources())
+    keys = {
+        i.name: _key(i, used_memories(i.parameters, plan.memories), family, sources) for i in plan.instances
+    }
+    found = {key: _cached(cache / f"{key}.json") for key in keys.values()}
+    missing: dict[str, Instance] = {}
+    for instance in plan.instances:
+        if found[keys[instance.name]] is None:
+            missing.setdefault(keys[instance.name], instance)
+    cache.mkdir(parents=True, exist_ok=True)
+    waiting = list(missing.items())
+    for first in range(0, len(waiting), TOGETHER):
+        some = waiting[first : first + TOGETHER]
+        counts = _synthesise(yosys, [instance for _, instance in some], plan, family)
+        for key, instance in some:
+            found[key] = counts[instance.name]
+            partial = cache / f"{key}.partial"
+            partial.write_text(json.dumps(asdict(counts[instance.name])))
+            partial.replace(cache / f"{key}.json")
+    return {name: count for name, key in keys.items() if (count := found[key]) is not None}
+
+
+def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: str) -> dict[str, Count]:
+    """One run over several instances, each flat within itself and kept apart from the others."""
+    with tempfile.TemporaryDirectory(prefix="sqz_hw-yosys-") as scratch:
+        folder = Path(scratch)
+        for instance in instances:
+            for name, (bits, words) in used_memories(instance.parameters, plan.memories).items():
+                digits = -(-bits // 4)
+                (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
+        (folder / "batch.sv").write_text(_batch(instances, plan))
+        kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
+        script = [
+            f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}",
+            f"read_verilog -sv {folder / 'batch.sv'}",
+            f"hierarchy -check -top {BATCH}",
+            f"setattr -mod -set keep_hierarchy 1 {kept}",
+            f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {BATCH}",
+            "tee -q -o stat.json stat -json -tech xilinx",
+            "write_json netlist.json",
+        ]
+        (folder / "synth.ys").write_text("\n".join(script) + "\n")
+        run(yosys, ["synth.ys"], folder)
+        try:
+            modules = json.loads((folder / "stat.json").read_text())["modules"]
+            netlist = json.loads((folder / "netlist.json").read_text())["modules"]
+            kinds = {name: str(cell["type"]) for name, cell in netlist[BATCH]["cells"].items()}
+            stats = {str(name).lstrip("\\"): about for name, about in modules.items()}
+            return {
+                i.name: replace(
+                    _read(stats[kinds[i.name]]), levels=lut_levels(netlist[kinds[i.name]], i.name)
+                )
+                for i in instances
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
+
+
+def _batch(instances: list[Instance], plan: Plan) -> str:
+    """A module that holds the instances side by side, every port its own."""
+    widths = {link.name: link.width for link in plan.links}
+    ports = ["input wire clk, input wire rst"]
+    body = []
+    for instance in instances:
+        joined = [".clk(clk), .rst(rst)"] if instance.clocked else []
+        for prefix, links in instance.streams.items():
+            wires = {"valid": len(links), "ready": len(links), "data": sum(widths[link] for link in links)}
+            for wire, width in wires.items():
+                if instance.module == "sqz_fork" and wire == "data":
+                    continue
+                outward = (prefix == "out") != (wire == "ready")
+                name = f"{instance.name}_{prefix}_{wire}"
+                ports.append(f"{'output' if outward else 'input'} wire [{width - 1}:0] {name}")
+                joined.append(f".{prefix}_{wire}({name})")
+        values = ", ".join(
+            f".{name}({value})" if isinstance(value, int) else f'.{name}("{value}")'
+            for name, value in instance.parameters.items()
+        )
+        body.append(f"{instance.module} #({values}) {instance.name} ({', '.join(joined)});")
+    return f"module {BATCH} ({', '.join(ports)});\n" + "\n".join(body) + "\nendmodule\n"
+
+
+def _cached(path: Path) -> Count | None:
+    if not path.is_file():
+        return None
+    try:
+        return Count(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        path.unlink()
+        return None
+
+
+def yosys_name() -> str:
+    """Yosys and its version."""
+    return f"Yosys {version('pyosys')} synth_xilinx"
+
+
+def used_memories(parameters: Mapping[str, Parameter], memories: Mapping[str, Memory]) -> dict[str, Memory]:
+    """The memories that a module's file parameters name."""
+    texts = [value for value in parameters.values() if isinstance(value, str)]
+    return {
+        name: memory
+        for name, memory in memories.items()
+        if any(name == text or name[: -len(".00.mem")] == text for text in texts)
+    }
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """The sum."""
+    whole = Count()
+    for count in counts:
+        whole = whole + count
+    return whole
+
+
+def _read(about: Mapping[str, Any]) -> Count:
+    """A module's counts from ``stat -json``."""
+    cells = {str(name).lstrip("\\"): _number(count) for name, count in about["num_cells_by_type"].items()}
+    lut_ram = sum(LUT_RAM.get(name, 0) * n for name, n in cells.items())
+    srl = sum(cells.get(name, 0) for name in SHIFT_REGISTERS)
+    unknown = [n for n in cells if n.startswith("RAM") and n not in LUT_RAM and not n.startswith("RAMB")]
+    if unknown or any(name.startswith("$") and name != "$scopeinfo" for name in cells):
+        raise ToolError(f"Yosys must map to primitives that are known here, not {', '.join(sorted(cells))}")
+    return Count(
+        lut=int(about["estimated_num_lc"]) + lut_ram + srl, lut_ram=lut_ram, srl=srl,
+        ff=sum(n for name, n in cells.items() if name in ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")),
+        dsp=sum(n for name, n in cells.items() if name.startswith("DSP")),
+        bram18=sum(n for name, n in cells.items() if name.startswith("RAMB18")),
+        bram36=sum(n for name, n in cells.items() if name.startswith("RAMB36")),
+        uram=sum(n for name, n in cells.items() if name.startswith("URAM")),
+    )  # fmt: skip
+
+
+def _number(count: object) -> int:
+    return int(count["count"]) if isinstance(count, dict) else int(str(count))
+
+
+def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: str) -> str:
+    digest = hashlib.sha256()
+    texts = [str(SCHEMA), instance.module, family, version("pyosys"), sources]
+    texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
+    texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
+    for text in texts:
+        digest.update(text.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:32]

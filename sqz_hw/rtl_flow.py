@@ -1,0 +1,370 @@
+"""The build with the StreamRTL backend: from a model file to Verilog, simulated and counted.
+
+As in ``flow``, each step adds to what the earlier ones made, and the folder is moved to its place when
+everything is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sqz_hw import zoo
+from sqz_hw.assemble import accuracy_row, model_section
+from sqz_hw.build_log import build_log, heard
+from sqz_hw.build_record import write_record
+from sqz_hw.decisions import Decisions
+from sqz_hw.design import Design
+from sqz_hw.errors import BadInputError, DoesNotFitError, OutputsDifferError
+from sqz_hw.estimate.layer_resources import LayerResources
+from sqz_hw.estimate.parts import Part, resolve
+from sqz_hw.estimate.ranges import ZERO, Range
+from sqz_hw.estimate.resources import verdict
+from sqz_hw.flow import Built, Watch, float_scores, verification_images
+from sqz_hw.model import modelfile
+from sqz_hw.model.datasets import Dataset
+from sqz_hw.model.modelfile import Model
+from sqz_hw.report.content import (
+    Accuracy,
+    LatencyColumn,
+    LayerComparison,
+    LayerCycles,
+    MemorySection,
+    PartSection,
+    Report,
+    ResourceColumn,
+    VerificationSection,
+)
+from sqz_hw.report.write import write
+from sqz_hw.rtl.accelerator import Accelerated, accelerate
+from sqz_hw.rtl.cost import SPREAD
+from sqz_hw.rtl.generate import write_rtl
+from sqz_hw.rtl.plan import Plan
+from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images, useful_products
+from sqz_hw.rtl.synthesis import Count, count_plan, total, yosys_name
+from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys
+from sqz_hw.settings import BuildSettings
+from sqz_hw.verify.exactness import float64_layers
+from sqz_hw.workspace import partial_folder, place
+
+ROOT = "hls_projects"
+CACHE = Path.home() / ".cache" / "sqz_hw" / "yosys"
+"""Counts by content; the same everywhere."""
+FAMILIES = {"zynq-7000": "xc7", "artix-7": "xc7", "kintex-7": "xc7"}
+"""Yosys's family of a part's; all others are UltraScale+."""
+Scores = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass
+class _State:
+    settings: BuildSettings
+    watch: Watch
+    partial: Path
+    part: Part
+    model: Model
+    model_path: Path
+    data: Dataset
+    log: logging.Logger
+    design: Design | None = None
+    accelerated: Accelerated | None = None
+    sources: list[Path] = field(default_factory=list)
+    measured: Measured | None = None
+    layers: tuple[LayerComparison, ...] = ()
+    scores: Mapping[str, Scores] = field(default_factory=dict)
+    counts: Mapping[str, Count] | None = None
+    report: Report | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build_rtl(settings: BuildSettings, watch: Watch) -> Built:
+    """Make a verified project of Verilog: ``rtl/``, ``simulation/``, ``report/``, ``build.json``.
+
+    Args:
+        settings: what to build; ``synth`` counts gates with Yosys.
+        watch: told of each step.
+
+    Raises:
+        BadInputError: bad input, or a design that StreamRTL does not build (exit code 2).
+        ToolError: Verilator, Yosys or g++ is missing or failed (5).
+        OutputsDifferError: RTL, QKeras and the golden model differ (3).
+        DoesNotFitError: it does not fit, or no folding is fast enough (4).
+    """
+    part = resolve(settings.part)
+    if settings.cosim:
+        raise BadInputError("--cosim is the vendor's, and StreamRTL is simulated always; leave it off")
+    model_path = zoo.find(settings.model)
+    model = modelfile.load(model_path)
+    find_verilator()
+    find_compiler()
+    if settings.synth:
+        find_yosys()
+    data = verification_images(settings, model)
+    target = settings.output or Path(ROOT) / f"{model.name}-{part.name}-rtl"
+    with partial_folder(target) as partial, build_log(partial / "build.log") as log:
+        state = _State(settings, watch, partial, part, model, model_path, data, log)
+        steps = [(title, step) for title, step in STEPS if settings.synth or step is not _count]
+        for number, (title, step) in enumerate(steps, start=1):
+            watch.step(number, len(steps), title)
+            log.info("[%d/%d] %s", number, len(steps), title)
+            began = time.monotonic()
+            step(state)
+            state.seconds[step.__name__.removeprefix("_")] = round(time.monotonic() - began, 2)
+        return _finish(state, target)
+
+
+def _finish(state: _State, target: Path) -> Built:
+    if state.report is None:
+        raise RuntimeError("the steps of a build must end with a report")
+    write_record(state.partial, state.settings, state.model, state.model_path, state.data, state.seconds)
+    wrong = next((layer for layer in state.layers if layer.mismatches), None)
+    if wrong is not None:
+        kept = state.partial.with_name(f"{target.resolve().name}-differs")
+        place(state.partial, kept)
+        raise OutputsDifferError(
+            f"RTL must equal QKeras and the golden model in every tensor, and differs first in {wrong.name}: "
+            f"{wrong.mismatches:,} of {wrong.elements:,} values; see {kept}"
+        )
+    place(state.partial, target)
+    report, settings = state.report, state.settings
+    fps = report.latency[-1].fps
+    if settings.target_fps is not None and fps < settings.target_fps:
+        raise DoesNotFitError(
+            f"{report.model.name} must give {settings.target_fps:g} images/s, and gives "
+            f"{math.floor(fps):,} in simulation; ask for fewer or take a larger part; "
+            f"the project is in {target}"
+        )
+    if report.verdict.fits == "no" or (report.verdict.fits == "unsure" and settings.strict):
+        words = "does not fit" if report.verdict.fits == "no" else "is not shown to fit (--strict)"
+        raise DoesNotFitError(
+            f"{report.model.name} {words} on {report.part.name}: {'; '.join(report.verdict.reasons)}; "
+            f"the project is in {target}"
+        )
+    return Built(target, report, state.seconds)
+
+
+def _fold(state: _State) -> None:
+    """Read the design off hls4ml's graph and fold it for the part."""
+    from sqz_hw.hls.convert import ConversionOptions, convert
+    from sqz_hw.hls.graph_design import design_of
+
+    settings = state.settings
+    options = ConversionOptions(state.part.full_name, "Vitis", settings.clock_mhz, settings.result)
+    with heard(state.log):
+        graph = convert(state.model, options, Decisions(), state.partial / "hls")
+    state.design = design_of(
+        graph, state.model, name=state.model.name, part=state.part.name, clock_mhz=settings.clock_mhz
+    )
+    state.accelerated = accelerate(state.design, state.part, target_fps=settings.target_fps)
+
+
+def _write(state: _State) -> None:
+    """Write Verilog and memory images."""
+    state.sources = write_rtl(_accelerated(state).plan, state.partial / "rtl")
+    simulation = state.partial / "simulation"
+    simulation.mkdir()
+    (simulation / "design.json").write_text(_design(state).to_json(), encoding="utf-8")
+    shutil.copyfile(state.model_path, simulation / "model.safetensors")
+
+
+def _simulate(state: _State) -> None:
+    """Run every image through Verilator and compare every tensor with QKeras and the golden model."""
+    from sqz_hw.hls.convert import qkeras_network
+    from sqz_hw.model.tensors import reference_tensors
+    from sqz_hw.verify.compare import by_stream
+    from sqz_hw.verify.golden import GoldenModel
+
+    plan, design = _accelerated(state).plan, _design(state)
+    with tempfile.TemporaryDirectory(prefix="sqz_hw-rtl-") as name:
+        scratch = Path(name)
+        accelerator = compile_plan(
+            plan, state.sources, state.partial / "rtl" / "memory", scratch / "build", probes=True
+        )
+        state.measured = run_images(accelerator, state.data.x, scratch / "run")
+        for probe in (state.partial / "rtl" / "memory").glob("*.probe"):
+            probe.unlink()
+    tensors = state.measured.tensors
+    np.save(state.partial / "simulation" / "outputs.npy", state.measured.outputs, allow_pickle=False)
+    with heard(state.log):
+        network = qkeras_network(
+            state.model, argmax=state.settings.result == "argmax", in_float64=float64_layers(design)
+        )
+    wrong = {name: np.zeros(codes.shape, bool) for name, codes in tensors.items()}
+    largest = dict.fromkeys(tensors, 0.0)
+    scores: dict[str, list[Scores]] = {"qkeras": [], "golden": [], "rtl": []}
+    final = plan.network.result
+    golden = GoldenModel(design).traces(state.data.x, keep=list(tensors))
+    reference = (by_stream(design, t) for t in reference_tensors(network, state.data.x))
+    for image, (trace, floats) in enumerate(zip(golden, reference, strict=True)):
+        for name, codes in tensors.items():
+            for other in (trace.codes[name], floats[name].reshape(codes.shape[1:])):
+                difference = np.abs(codes[image] - other)
+                wrong[name][image] |= difference != 0
+                largest[name] = max(largest[name], float(difference.max()))
+        for engine, values in (
+            ("qkeras", floats),
+            ("golden", trace.codes),
+            ("rtl", {final.name: tensors[final.name][image]}),
+        ):
+            scores[engine].append(np.asarray(values[final.name], np.float64).reshape(-1) * final.type.lsb)
+        state.watch.image(image + 1, len(state.data))
+    titles = {stage.output.name: stage.name for stage in plan.network.stages}
+    state.layers = tuple(
+        LayerComparison(titles.get(name, name), tensors[name].size, int(wrong[name].sum()), largest[name])
+        for name in tensors
+    )
+    state.scores = {name: np.stack(rows) for name, rows in scores.items()}
+
+
+def _count(state: _State) -> None:
+    """Count gates with Yosys, each distinct module once."""
+    family = FAMILIES.get(state.part.family, "xcup")
+    state.counts = count_plan(_accelerated(state).plan, CACHE, family)
+
+
+def _report(state: _State) -> None:
+    """Judge and write the report."""
+    accelerated, design, measured = _accelerated(state), _design(state), state.measured
+    if measured is None:
+        raise RuntimeError("a report must come after the simulation")
+    resources = [_estimated(accelerated)]
+    if state.counts is not None:
+        resources.append(_counted(accelerated.plan, state.counts))
+    trusted = resources[-1].totals
+    budget = {name: state.part.budget[name] for name in trusted}
+    plan, clock = accelerated.plan, design.clock_mhz
+    state.report = Report(
+        model=model_section(state.model),
+        part=PartSection.of(state.part),
+        verification=_verification(state),
+        resources=tuple(resources),
+        latency=(
+            LatencyColumn(
+                "estimate", clock, "assumed", measured.latency, accelerated.solution.interval,
+                _slowest(accelerated),
+                tuple(LayerCycles(name, cycles) for name, cycles in accelerated.solution.clocks.items()),
+            ),
+            LatencyColumn(
+                "rtl-simulation", clock, "assumed", measured.latency, math.ceil(measured.interval),
+                _slowest(accelerated),
+            ),
+        ),
+        memory=_memory(plan, state.part),
+        verdict=verdict(trusted, budget, clock),
+        notes=(
+            f"StreamRTL: {lanes(plan)} multiplier lanes, {useful_products(plan):,} products an image "
+            f"with a nonzero weight: {100 * measured.useful:.1f} % of the lanes' clocks, "
+            "measured in the steady state",
+            *(
+                f"queue {name}: {most} of {depth} words used at most"
+                for name, (depth, most) in sorted(measured.queues.items())
+                if most == depth
+            ),
+        ),
+    )  # fmt: skip
+    write(state.report, state.partial / "report")
+
+
+STEPS: tuple[tuple[str, Callable[[_State], None]], ...] = (
+    ("choose the folding", _fold),
+    ("write Verilog and memory images", _write),
+    ("simulate in Verilator; compare every tensor: RTL, QKeras, golden model", _simulate),
+    ("count gates with Yosys", _count),
+    ("write the report", _report),
+)
+
+
+def _verification(state: _State) -> VerificationSection:
+    floats = float_scores(state.model_path, state.data)
+    agreement = None
+    engines = dict(state.scores)
+    if floats is not None:
+        same = floats.argmax(axis=1) == engines["rtl"].argmax(axis=1)
+        agreement = round(float(100.0 * same.mean()), 4)
+        engines = {"float": floats, **engines}
+    measured: dict[str, Accuracy] | None = None
+    if state.data.y is not None and state.settings.result == "scores":
+        labels = state.data.y
+        measured = {name: accuracy_row(scores, labels) for name, scores in engines.items()}
+    return VerificationSection(
+        images=len(state.data), source=state.data.source, compared=("qkeras", "golden", "rtl"),
+        layers=state.layers,
+        bit_exact=all(layer.mismatches == 0 for layer in state.layers), float_agreement_top1=agreement,
+        accuracy=measured, float64_layers=float64_layers(_design(state)),
+    )  # fmt: skip
+
+
+def _estimated(accelerated: Accelerated) -> ResourceColumn:
+    cost = accelerated.cost
+    blocks = math.ceil(2 * cost.tiles)
+    totals: dict[str, Range | None] = {
+        "LUT": _around(cost.lut), "FF": _around(cost.ff), "DSP": Range.exactly(cost.dsp),
+        "BRAM18": Range.exactly(blocks), "BRAM36": Range.exactly(-(-blocks // 2)), "URAM": ZERO,
+    }  # fmt: skip
+    return ResourceColumn("estimate", None, "StreamRTL's cost model, fitted to Yosys's counts", totals)
+
+
+def _around(value: float) -> Range:
+    return Range(math.floor(value * (1 - SPREAD)), round(value), math.ceil(value * (1 + SPREAD)))
+
+
+def _counted(plan: Plan, counts: Mapping[str, Count]) -> ResourceColumn:
+    stages: dict[str, list[Count]] = {}
+    for instance in plan.instances:
+        stages.setdefault(instance.stage, []).append(counts[instance.name])
+    return ResourceColumn(
+        "yosys", None, yosys_name(), _exact(total(counts.values())),
+        tuple(LayerResources(stage, _exact(total(found))) for stage, found in stages.items()),
+    )  # fmt: skip
+
+
+def _exact(count: Count) -> dict[str, Range | None]:
+    blocks = count.bram18 + 2 * count.bram36
+    values = {
+        "LUT": count.lut, "FF": count.ff, "DSP": count.dsp, "BRAM18": blocks, "BRAM36": -(-blocks // 2),
+        "URAM": count.uram,
+    }  # fmt: skip
+    return {name: Range.exactly(value) for name, value in values.items()}
+
+
+def _memory(plan: Plan, part: Part) -> MemorySection:
+    """Bits that the memories hold, by what they are for (as generated: exact)."""
+    weights = sum(bits * len(words) for bits, words in plan.memories.values())
+    lines = queues = 0
+    for instance in plan.instances:
+        v = {name: int(value) for name, value in instance.parameters.items() if not isinstance(value, str)}
+        if instance.module == "sqz_sparse_core":
+            deep = v["SLOTS"] << max(1, (v["C"] - 1).bit_length())
+            lines += deep * v["B"] * (v["P"] if v["TAPS"] == 9 else max(v["P"], v["PIN"]))
+            queues += v["QUEUE"] * v["P"] * v["OUT"]
+        elif instance.module == "sqz_max_pool":
+            lines += v["W"] * v["C"] * v["B"]
+        elif instance.module == "sqz_reblock":
+            queues += v["SLOTS"] * v["C"] * v["B"] * max(v["PIN"], v["POUT"])
+    return MemorySection("estimate", weights, lines, queues, part.memory_bits)
+
+
+def _slowest(accelerated: Accelerated) -> str:
+    clocks = accelerated.solution.clocks
+    return max(clocks, key=lambda name: clocks[name])
+
+
+def _accelerated(state: _State) -> Accelerated:
+    if state.accelerated is None:
+        raise RuntimeError("a folding must come first")
+    return state.accelerated
+
+
+def _design(state: _State) -> Design:
+    if state.design is None:
+        raise RuntimeError("a design must come first")
+    return state.design

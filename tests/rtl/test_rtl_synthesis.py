@@ -1,0 +1,88 @@
+"""Gates counted by Yosys, kept by content; depth of paths from a netlist."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sqz_hw.errors import BadInputError, ToolError
+from sqz_hw.rtl import synthesis
+from sqz_hw.rtl.depth import lut_levels
+from sqz_hw.rtl.plan import Instance, Link, Plan
+from sqz_hw.rtl.synthesis import Count, count_plan, total
+from sqz_hw.rtl.tools import find_yosys
+
+
+def _missing() -> str | None:
+    try:
+        find_yosys()
+    except ToolError as error:
+        return str(error)
+    return None
+
+
+needs_yosys = pytest.mark.skipif(_missing() is not None, reason=str(_missing()))
+
+
+def small_plan() -> Plan:
+    links = (Link("a", 16), Link("b", 16), Link("c", 16), Link("d", 16))
+    instances = tuple(
+        Instance("sqz_fifo", name, {"WIDTH": 16, "DEPTH": 32}, {"in": (a,), "out": (b,)}, "s")
+        for name, a, b in (("one", "a", "b"), ("two", "c", "d"))
+    )
+    return Plan("p", None, {}, links, instances, {}, {}, "a", "d", 16, 16, 1, 1)  # type: ignore[arg-type]
+
+
+@needs_yosys
+def test_a_queue_is_lut_ram_and_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = count_plan(small_plan(), tmp_path)
+    assert counts["one"] == counts["two"]
+    assert counts["one"].lut_ram >= 12  # 32 x 16 bits: three RAM32M of four LUTs at least
+    assert 0 < counts["one"].levels <= 8
+    assert (counts["one"].dsp, counts["one"].bram18, counts["one"].bram36) == (0, 0, 0)
+    assert len(list(tmp_path.glob("*.json"))) == 1
+
+    def never(*_: object) -> None:
+        raise AssertionError("it is in the cache")
+
+    monkeypatch.setattr(synthesis, "_synthesise", never)
+    assert count_plan(small_plan(), tmp_path) == counts
+    changed = replace(small_plan().instances[0], parameters={"WIDTH": 8, "DEPTH": 32})
+    with pytest.raises(AssertionError, match="it is in the cache"):
+        count_plan(replace(small_plan(), instances=(changed,)), tmp_path)
+
+
+def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="the family must be one of xc7, xcup, not 'ice40'"):
+        count_plan(small_plan(), tmp_path, "ice40")
+
+
+def test_totals_add_up_and_keep_the_deepest_path() -> None:
+    whole = total([Count(lut=3, bram18=1, levels=5), Count(lut=4, bram36=1, levels=2)])
+    assert whole == Count(lut=7, bram18=1, bram36=1, levels=5)
+    assert whole.tiles == 1.5
+
+
+def cell(kind: str, **ports: tuple[str, list[int]]) -> dict:
+    return {
+        "type": kind,
+        "port_directions": {name: direction for name, (direction, _) in ports.items()},
+        "connections": {name: bits for name, (_, bits) in ports.items()},
+    }
+
+
+def test_levels_of_a_netlist() -> None:
+    cells = {
+        "r": cell("FDRE", D=("input", [5]), Q=("output", [1])),
+        "a": cell("LUT2", I0=("input", [1]), O=("output", [2])),
+        "carry": cell("CARRY4", DI=("input", [2]), O=("output", [3])),
+        "m": cell("RAM32M", ADDRA=("input", [3]), DIA=("input", [9]), DOA=("output", [4])),
+        "b": cell("LUT6", I0=("input", [4]), O=("output", [5])),
+    }
+    assert lut_levels({"cells": cells}, "m") == 3
+    cells["b"]["connections"]["O"] = [1]
+    cells["r"]["connections"]["Q"] = [7]
+    with pytest.raises(ToolError, match="its netlist must have no combinational loop"):
+        lut_levels({"cells": cells}, "m")
