@@ -54,7 +54,7 @@ class ExploreSettings(BaseModel):
     proxy_batch: int = Field(64, ge=1, le=65536)
     proxy_rate: float = Field(0.05, gt=0)
     weight_decay: float = Field(0.003, ge=0)
-    calibration_images: int = Field(128, ge=1, le=100_000)
+    calibration_images: int = Field(32, ge=1, le=100_000)
     bias_bits: int = Field(12, ge=2, le=16)
     score_bits: int = Field(8, ge=2, le=16)
 
