@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from pynq import Overlay, allocate  # on the board only
 
-
 Array = np.ndarray[Any, Any]
 
 
