@@ -42,13 +42,14 @@ def test_scripts_and_options_in_its_commands_exist():
 
 
 def test_figures_are_the_shipped_models():
-    model = modelfile.load(zoo.find(zoo.DEFAULT))
-    accuracy = model.record["accuracy"]
-    assert f"{model.architecture.parameters:,} parameters" in README
-    assert (
-        f"| {accuracy['float']:.2f} % | {accuracy['pruned']:.2f} % | **{accuracy['quantised']:.2f} %** |"
-        in README
-    )
+    for name in zoo.names():
+        model = modelfile.load(zoo.find(name))
+        accuracy = model.record["accuracy"]
+        assert f"{model.architecture.parameters:,} parameters" in README
+        assert (
+            f"| {accuracy['float']:.2f} % | {accuracy['pruned']:.2f} % | **{accuracy['quantised']:.2f} %** |"
+            in README
+        )
 
 
 def test_every_dependency_is_explained():
