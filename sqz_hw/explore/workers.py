@@ -7,6 +7,7 @@ and values as pickles: connect only to a cluster that you trust.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import resource
@@ -20,8 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dask
+import psutil
 from distributed import Client, LocalCluster, WorkerPlugin
 from distributed.scheduler import KilledWorker
 
@@ -44,6 +47,7 @@ ONE_THREAD = {
 
 POLL_S = 0.05
 CONNECT_S = 10
+CLOSE_S = 20
 NO_WORKER_S = 60
 """Seconds without any worker after which a search gives up."""
 
@@ -181,10 +185,19 @@ def local_pool(workers: int, evaluate: Evaluate, digest: str, split: Split | Non
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
-    with (
-        tempfile.TemporaryDirectory(prefix="sqz_hw-") as folder,
-        dask.config.set(config),
-        LocalCluster(
+    scratch = tempfile.TemporaryDirectory(prefix="sqz_hw-", ignore_cleanup_errors=True)
+    with scratch as folder, dask.config.set(config):
+        cluster, client = _started(workers, folder)
+        try:
+            client.register_plugin(Images(digest, split, local=True))
+            yield DaskPool(client, evaluate)
+        finally:
+            _close(cluster, client)
+
+
+def _started(workers: int, folder: str) -> tuple[Any, Any]:
+    try:
+        cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
@@ -193,11 +206,25 @@ def local_pool(workers: int, evaluate: Evaluate, digest: str, split: Split | Non
             memory_limit=0,
             silence_logs=logging.CRITICAL,
             local_directory=folder,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        client.register_plugin(Images(digest, split, local=True))
-        yield DaskPool(client, evaluate)
+        )
+        return cluster, Client(cluster, set_as_default=False)
+    except (OSError, RuntimeError, AssertionError, asyncio.TimeoutError) as error:
+        raise ToolError(
+            f"{workers} worker processes must start, and they did not ({_reason(error)}); "
+            "ask for fewer --workers, or try again when the machine is less busy"
+        ) from error
+
+
+def _close(cluster: Any, client: Any) -> None:
+    """End the cluster and its processes; on a machine that is too busy for Dask's patience, by force."""
+    workers = [nanny.process.pid for nanny in cluster.workers.values() if nanny.process is not None]
+    started = [found for found in psutil.Process().children(recursive=True) if found.pid in workers]
+    for closing in (client, cluster):
+        with suppress(Exception):
+            closing.close(timeout=CLOSE_S)
+    for process in started:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @contextmanager
@@ -212,13 +239,7 @@ def cluster_pool(address: str, evaluate: Evaluate, digest: str, split: Split | N
         BadInputError: there is no scheduler at that address.
         ToolError: it has no workers, or workers without this version of the program.
     """
-    try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInputError(
-            f"--scheduler must be the address of a Dask scheduler that runs, such as tcp://host:8786, "
-            f"and {address!r} is not reached ({type(error).__name__})"
-        ) from error
+    client = _connected(address)
     with client:
         _check_workers(client, address)
         plugin = Images(digest, split, local=False)
@@ -228,6 +249,21 @@ def cluster_pool(address: str, evaluate: Evaluate, digest: str, split: Split | N
         finally:
             with suppress(Exception):
                 client.unregister_worker_plugin(plugin.name)
+
+
+def _connected(address: str) -> Any:
+    """A client of the scheduler; that something listens there is seen first: Dask's own refusal is slow."""
+    try:
+        place = urlsplit(address)
+        if place.scheme not in ("tcp", "tls") or not place.hostname or place.port is None:
+            raise ValueError("no host and port")
+        socket.create_connection((place.hostname, place.port), CONNECT_S).close()
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, asyncio.TimeoutError) as error:
+        raise BadInputError(
+            f"--scheduler must be the address of a Dask scheduler that runs, such as tcp://host:8786, "
+            f"and {address!r} is not reached ({_reason(error)})"
+        ) from error
 
 
 def _check_workers(client: Client, address: str) -> None:

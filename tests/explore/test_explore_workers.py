@@ -1,13 +1,14 @@
 """Workers: two processes share a search, one that dies costs one trial, and a cluster that is there is used."""
 
-import itertools
 import logging
 import os
+import time
 
 import numpy as np
+import psutil
 import pytest
 from distributed import LocalCluster
-from explore_stubs import deadly, made_up, settings, with_images, with_pid
+from explore_stubs import deadly, made_up, meeting, settings, with_images
 
 from sqz_hw.errors import BadInputError, DataError, ToolError
 from sqz_hw.explore import workers
@@ -32,8 +33,9 @@ def pool():
 
 
 def run(folder, pool, trials):
-    with opened(folder, settings(), resume=False) as study:
-        search(study, settings(), pool, Limits(trials), lambda record: None)
+    chosen = settings(data=str(folder))
+    with opened(folder, chosen, resume=False) as study:
+        search(study, chosen, pool, Limits(trials), lambda record: None)
         return [r for r in records(study) if r.outcome.state != "pruned"]
 
 
@@ -43,14 +45,13 @@ def of(pool, evaluate):
 
 
 def test_two_processes_do_the_trials(tmp_path, pool):
-    found = run(tmp_path, of(pool, with_pid), 8)
-    assert {r.outcome.state for r in found} == {"complete"}
+    """At the same time: the first trial ends only when a second one has begun."""
+    found = run(tmp_path, of(pool, meeting), 8)
+    assert [r.outcome.reason for r in found if r.outcome.state != "complete"] == []
     pids = [r.outcome.where["pid"] for r in found]
+    assert len(pids) == 8
     assert len(set(pids)) == 2
     assert os.getpid() not in pids
-    assert min(pids.count(pid) for pid in set(pids)) >= 2
-    times = sorted((r.outcome.where["started"], r.outcome.where["seconds"]) for r in found)
-    assert any(later < start + seconds for (start, seconds), (later, _) in itertools.pairwise(times))
 
 
 def test_values_come_back_whole(tmp_path, pool):
@@ -93,9 +94,11 @@ def test_workers_of_another_version(pool, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "", "foo://bar:1"])
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:9", "tcp://127.0.0.1", "tcp://127.0.0.1:x", "nowhere", "", "foo://bar:1"]
+)
 def test_no_scheduler_there(address, monkeypatch):
-    monkeypatch.setattr(workers, "CONNECT_S", 0.5)
+    monkeypatch.setattr(workers, "CONNECT_S", 1)
     with (
         pytest.raises(
             BadInputError, match=r"^--scheduler must be the address of a Dask scheduler that runs, such as"
@@ -119,11 +122,41 @@ def test_no_worker_at_all(monkeypatch):
         DaskPool(Empty(), made_up).idle()
 
 
+def test_processes_are_gone_even_if_dask_is_out_of_patience(monkeypatch):
+    monkeypatch.setattr(workers, "CLOSE_S", 1e-3)
+    with local_pool(1, made_up, "5" * 64, None) as pool:
+        (pid,) = pool._client.run(os.getpid).values()
+    until = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
+def test_processes_that_do_not_start(monkeypatch):
+    def refuses(**options):
+        raise RuntimeError("Cluster failed to start: no room")
+
+    monkeypatch.setattr(workers, "LocalCluster", refuses)
+    with (
+        pytest.raises(
+            ToolError,
+            match=r"^2 worker processes must start, and they did not \(RuntimeError: Cluster failed to start: no room\);",
+        ),
+        local_pool(2, made_up, "6" * 64, None),
+    ):
+        pass
+
+
 def test_a_scheduler_that_goes_away(monkeypatch):
     """The search ends; its running trials are not taken for failed ones."""
     monkeypatch.setattr(workers, "CONNECT_S", 1)
     with LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
     ) as cluster:
         address = cluster.scheduler_address
         with cluster_pool(address, made_up, "4" * 64, SPLIT) as pool:
