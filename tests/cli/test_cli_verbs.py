@@ -61,7 +61,7 @@ def test_the_float_engine_takes_the_companion(project, data, capfd, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
-        (["--engine", "vhdl"], "the engine must be one of float, qkeras, golden, csim, not 'vhdl'"),
+        (["--engine", "vhdl"], "the engine must be one of float, qkeras, golden, csim, rtl, not 'vhdl'"),
         (["--engine", "golden", "--images", "0"], "--images: must be 1 or more, not 0"),
     ],
 )
