@@ -138,7 +138,10 @@ def test_missing_data(build, tmp_path):
     ("arguments", "pattern"),
     [
         (["--images", "0"], "--images: input should be greater than or equal to 1, not 0"),
-        (["--backend", "Quartus"], "--backend: input should be 'Vitis', 'Vivado' or 'StreamRTL', not 'Quartus'"),
+        (
+            ["--backend", "Quartus"],
+            "--backend: input should be 'Vitis', 'Vivado' or 'StreamRTL', not 'Quartus'",
+        ),
         (["--clock-mhz", "0"], "--clock-mhz: input should be greater than or equal to 1, not 0"),
         (["--clock-mhz", "nan"], "--clock-mhz: "),
         (["--fifo-margin", "-1"], "--fifo-margin: input should be greater than or equal to 0, not -1"),
