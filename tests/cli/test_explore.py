@@ -26,7 +26,7 @@ PROXY = [
     "--proxy-images",
     "96",
     "--proxy-epochs",
-    "2",
+    "8",
     "--proxy-validation-images",
     "48",
     "--proxy-batch",
@@ -59,10 +59,10 @@ def test_a_whole_search(npz, tmp_path, capsys):
     said = capsys.readouterr().out
     made = json.loads((out / "explore.json").read_text())
     assert made["counts"]["complete"] == 1
-    assert made["proxy"] == "proxy, 2 epochs on 96 images, judged on 48 other training images"
+    assert made["proxy"] == "proxy, 8 epochs on 96 images, judged on 48 other training images"
     kinds = {o["name"]: o["kind"] for o in made["objectives"]}
     assert kinds == {
-        "accuracy": "proxy, 2 epochs on 96 images",
+        "accuracy": "proxy, 8 epochs on 96 images",
         "memory_bits": "counted on the proxy's weights",
         "fps": "estimate, clock assumed",
         "lut_share": "estimate, clock assumed",
@@ -83,10 +83,10 @@ def test_a_whole_search(npz, tmp_path, capsys):
     assert best["train"] in said
     assert best["build"] in said
     assert made["best"] in made["pareto"]
-    assert "accuracy: proxy, 2 epochs on 96 images" in said
+    assert "accuracy: proxy, 8 epochs on 96 images" in said
     assert (out / "pareto.png").read_bytes().startswith(b"\x89PNG")
     text = (out / "explore.md").read_text()
-    assert "top-1 (proxy, 2 epochs on 96 images)" in text
+    assert "top-1 (proxy, 8 epochs on 96 images)" in text
     assert best["train"] in text
     times = json.loads((out / "times.json").read_text())
     assert set(times) == {str(t["number"]) for t in complete}
