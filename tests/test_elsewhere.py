@@ -9,12 +9,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="scripts/elsewhere needs torch, which the project does not")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts" / "elsewhere"))
 
-from augmentation import Epoch  # noqa: E402
+from augmentation import Epoch, pixels  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
 from fused import join  # noqa: E402
+from starting import begin_from  # noqa: E402
 
 from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
 from sqz_hw.model.datasets import Dataset  # noqa: E402
+from sqz_hw.model.modelfile import Model  # noqa: E402
 
 ARCH = small_stem(V1_1, width=0.25, bypass="complex", pools_after=(1, 4), input_size=12, fire_modules=4)
 
@@ -78,3 +80,34 @@ def test_augmentation_depends_on_seed_epoch_and_image_alone():
     assert not all(
         np.array_equal(by_label[int(n)], i) for i, n in zip(*(t.numpy() for t in other), strict=True)
     )
+
+
+def _made_images(side: int) -> Dataset:
+    rng = np.random.default_rng(5)
+    return Dataset(rng.integers(0, 256, (500, side, side, 3), np.uint8), np.arange(500) % 10, "made")
+
+
+def test_a_start_of_the_same_architecture_computes_the_same():
+    torch.manual_seed(1)
+    data = _made_images(12)
+    weights = Network(ARCH, fused=False).folded()
+    weights = {k: v * 3 if k.endswith("kernel") else v + 0.1 for k, v in weights.items()}
+    network = Network(ARCH, fused=False)
+    assert begin_from(network, Model("m", ARCH, weights), data) == []
+    x = pixels(torch.from_numpy(data.x), torch.device("cpu"))
+    wanted = Folded(ARCH, weights)(x)
+    assert torch.allclose(network.eval()(x), wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+    # and on a batch's own statistics, which are these images': nearly
+    assert torch.allclose(network.train()(x), wanted, rtol=2e-2, atol=2e-2 * float(wanted.abs().max()))
+
+
+def test_a_transfer_names_the_layers_that_stay_random():
+    other = small_stem(V1_1, width=0.25, pools_after=(1,), input_size=12, fire_modules=4, classes=7)
+    torch.manual_seed(1)
+    stored = Network(other, fused=False).folded()
+    network = Network(ARCH, fused=False)
+    fresh = begin_from(network, Model("m", other, stored), _made_images(12))
+    assert "conv6" in fresh and all("bypass" in name for name in fresh if name != "conv6")
+    taken = network.folded()["fire2/expand3x3/kernel"]
+    scale = taken / stored["fire2/expand3x3/kernel"]
+    assert np.allclose(scale, 1, rtol=1e-3)

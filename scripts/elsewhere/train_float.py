@@ -23,6 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
+from starting import begin_from  # noqa: E402
 
 from sqz_hw.model import datasets  # noqa: E402
 from sqz_hw.model.architecture import named, small_stem  # noqa: E402
@@ -114,6 +115,9 @@ def one_epoch(
 @click.option("--cutout", default=0, show_default=True, help="Side of the square in pixels.")
 @click.option("--validation-images", default=1000, show_default=True)
 @click.option("--teacher", type=click.Path(path_type=Path), default=None, help="A float model file.")
+@click.option(
+    "--start", type=click.Path(path_type=Path), default=None, help="Float model file to go on from."
+)
 @click.option("--distill-weight", default=0.5, show_default=True)
 @click.option("--distill-temperature", default=2.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
@@ -144,6 +148,9 @@ def main(**o: Any) -> None:
     folder: Path = o["output"]
     folder.mkdir(parents=True, exist_ok=True)
     history = checkpoint.restore(folder, network, optimizer)
+    if o["start"] and not history:
+        fresh = begin_from(network, load(o["start"]), kept)
+        click.echo(json.dumps({"start": o["start"].name, "fresh_layers": fresh}))
     last = min(o["epochs"], len(history) + (o["stop_after"] or o["epochs"]))
     for epoch in range(len(history), last):
         began = time.monotonic()
