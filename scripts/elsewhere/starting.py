@@ -46,6 +46,8 @@ def begin_from(network: Network, model: Model, data: Dataset) -> list[str]:
             network.convolutions[name].weight.copy_(kernel / size)
             norm.running_mean.copy_(mean / size)
             norm.running_var.copy_(variance / size**2)
+            if spec.name in fresh:
+                continue  # scores of size one to begin with, whatever the maps before it are
             norm.weight.copy_(size * torch.sqrt(norm.running_var + norm.eps))
             norm.bias.copy_(mean + torch.from_numpy(weights[f"{spec.name}/bias"]).to(device))
     return fresh
