@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts" / "els
 from augmentation import Epoch, pixels  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
 from fused import join  # noqa: E402
+from narrow import begin_narrow  # noqa: E402
 from starting import begin_from  # noqa: E402
 
 from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
@@ -112,3 +113,54 @@ def test_a_transfer_names_the_layers_that_stay_random():
     taken = network.folded()["fire2/expand3x3/kernel"]
     scale = taken / stored["fire2/expand3x3/kernel"]
     assert np.allclose(scale, 1, rtol=1e-3)
+
+
+def test_a_narrower_network_begins_with_the_strongest_channels():
+    torch.manual_seed(2)
+    data = _made_images(12)
+    shape = {"pools_after": (1,), "input_size": 12, "fire_modules": 2}
+    wide, narrow = (small_stem(V1_1, width=w, **shape) for w in (0.25, 0.125))
+    weights = Network(wide, fused=False).folded()
+    for i in (0, 3, 5, 6, 9, 11, 12, 15):  # of 16: these stay
+        weights["conv1/kernel"][..., i] *= 10
+    network = Network(narrow, fused=False)
+    assert begin_narrow(network, Model("m", wide, weights), data) == ["conv4"]
+    taken = network.convolutions["conv1"].weight.detach().permute(2, 3, 1, 0).numpy()
+    kept = weights["conv1/kernel"][..., [0, 3, 5, 6, 9, 11, 12, 15]]
+    assert np.allclose(taken / np.linalg.norm(taken.reshape(-1, 8), axis=0), taken, atol=1e-6)
+    assert np.allclose(taken, kept / np.linalg.norm(kept.reshape(-1, 8), axis=0), atol=1e-6)
+    # the maps have the wide network's moments
+    x = pixels(torch.from_numpy(data.x), torch.device("cpu"))
+    seen = {}
+    for name, arch, w in (("wide", wide, weights), ("narrow", narrow, network.folded())):
+        folded = Folded(arch, w)
+        folded.inner.convolutions["conv1"].register_forward_hook(
+            lambda _, __, out, name=name: seen.update({name: out})
+        )
+        folded(x)
+    chosen = seen["wide"][:, [0, 3, 5, 6, 9, 11, 12, 15]]
+    assert torch.allclose(seen["narrow"], chosen, rtol=0.02, atol=0.02 * float(chosen.std()))
+
+
+def test_a_wide_network_as_narrow_as_ours_computes_nearly_the_same_maps():
+    torch.manual_seed(2)
+    data = _made_images(12)
+    arch = small_stem(V1_1, width=0.25, pools_after=(1,), input_size=12, fire_modules=3)
+    weights = Network(arch, fused=False).folded()
+    network = Network(arch, fused=False)
+    begin_narrow(network, Model("m", arch, weights), data)
+    x = pixels(torch.from_numpy(data.x), torch.device("cpu"))
+    seen = {}
+    for name, w in (("was", weights), ("is", network.folded())):
+        folded = Folded(arch, w)
+        folded.inner.convolutions["fire4_expand3x3"].register_forward_hook(
+            lambda _, __, out, name=name: seen.update({name: out})
+        )
+        folded(x)
+    assert (seen["is"] - seen["was"]).std() < 0.05 * seen["was"].std()
+
+
+def test_bypass_cannot_be_narrowed():
+    network = Network(ARCH, fused=False)
+    with pytest.raises(ValueError, match="--narrow needs networks without bypass"):
+        begin_narrow(network, Model("m", ARCH, network.folded()), _made_images(12))

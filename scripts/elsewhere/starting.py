@@ -35,11 +35,11 @@ def begin_from(network: Network, model: Model, data: Dataset) -> list[str]:
     weights, fresh = _weights(network, arch, model)
     device = next(network.parameters()).device
     folded = Folded(arch, weights).to(device).to(memory_format=torch.channels_last)
-    moments = _moments(folded, arch, data, device)
+    found = moments(folded, arch, data, device)
     with torch.no_grad():
         for spec in arch.convolutions:
             name, norm = spec.safe_name, network.norms[spec.safe_name]
-            mean, variance = moments[name]
+            mean, variance = found[name]
             kernel = folded.inner.convolutions[name].weight
             # batch norm takes the scale out of a kernel: one size for all, so that a rate means the same
             size = kernel.square().sum().div(kernel.shape[0]).sqrt().clamp_min(1e-12)
@@ -66,7 +66,7 @@ def _weights(network: Network, arch: Architecture, model: Model) -> tuple[dict[s
     return weights, fresh
 
 
-def _moments(
+def moments(
     folded: Folded, arch: Architecture, data: Dataset, device: torch.device
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Mean and variance by channel of each convolution's map without its bias."""

@@ -23,6 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
+from narrow import begin_narrow  # noqa: E402
 from starting import begin_from  # noqa: E402
 
 from sqz_hw.model import datasets  # noqa: E402
@@ -118,6 +119,7 @@ def one_epoch(
 @click.option(
     "--start", type=click.Path(path_type=Path), default=None, help="Float model file to go on from."
 )
+@click.option("--narrow", is_flag=True, help="The start is a wider network: its strongest channels are kept.")
 @click.option("--distill-weight", default=0.5, show_default=True)
 @click.option("--distill-temperature", default=2.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
@@ -149,7 +151,7 @@ def main(**o: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     history = checkpoint.restore(folder, network, optimizer)
     if o["start"] and not history:
-        fresh = begin_from(network, load(o["start"]), kept)
+        fresh = (begin_narrow if o["narrow"] else begin_from)(network, load(o["start"]), kept)
         click.echo(json.dumps({"start": o["start"].name, "fresh_layers": fresh}))
     last = min(o["epochs"], len(history) + (o["stop_after"] or o["epochs"]))
     for epoch in range(len(history), last):
