@@ -13,7 +13,7 @@ from augmentation import Epoch, pixels  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
 from fused import join  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
-from starting import begin_from  # noqa: E402
+from starting import begin_from, hold, zeros_of  # noqa: E402
 
 from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
 from sqz_hw.model.datasets import Dataset  # noqa: E402
@@ -164,3 +164,20 @@ def test_bypass_cannot_be_narrowed():
     network = Network(ARCH, fused=False)
     with pytest.raises(ValueError, match="--narrow needs networks without bypass"):
         begin_narrow(network, Model("m", ARCH, network.folded()), _made_images(12))
+
+
+def test_zeros_of_a_pruned_start_are_kept():
+    torch.manual_seed(2)
+    arch = small_stem(V1_1, width=0.25, pools_after=(1,), input_size=12, fire_modules=2)
+    weights = Network(arch, fused=False).folded()
+    held = np.random.default_rng(1).random(weights["fire2/expand3x3/kernel"].shape) < 0.7
+    weights["fire2/expand3x3/kernel"][held] = 0
+    network = Network(arch, fused=False)
+    begin_from(network, Model("m", arch, weights), _made_images(12))
+    zeros = zeros_of(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    for _ in range(3):
+        network(torch.rand(8, 3, 12, 12)).square().sum().backward()
+        optimizer.step()
+        hold(zeros)
+    assert np.array_equal(network.folded()["fire2/expand3x3/kernel"] == 0, held)

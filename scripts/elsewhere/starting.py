@@ -15,6 +15,23 @@ IMAGES = 2000
 """Whose statistics batch normalisation begins with."""
 
 
+Zeros = list[tuple[torch.nn.Parameter, torch.Tensor]]
+"""Kernels, each with 0 where it is held and 1 elsewhere."""
+
+
+def zeros_of(network: Network) -> Zeros:
+    """The weights of a network that are zero now."""
+    kernels = [layer.weight for layer in network.convolutions.values()]
+    return [(kernel, (kernel.detach() != 0).to(kernel.dtype)) for kernel in kernels]
+
+
+def hold(zeros: Zeros) -> None:
+    """Set to zero what was zero."""
+    with torch.no_grad():
+        for kernel, mask in zeros:
+            kernel.mul_(mask)
+
+
 def begin_from(network: Network, model: Model, data: Dataset) -> list[str]:
     """Give a network the kernels and biases of a stored float model, wherever their shapes are the same.
 

@@ -24,7 +24,7 @@ import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
-from starting import begin_from  # noqa: E402
+from starting import Zeros, begin_from, hold, zeros_of  # noqa: E402
 
 from sqz_hw.model import datasets  # noqa: E402
 from sqz_hw.model.architecture import named, small_stem  # noqa: E402
@@ -71,6 +71,7 @@ def one_epoch(
     network: Network,
     teacher: Folded | None,
     optimizer: torch.optim.SGD,
+    zeros: Zeros,
     batches: Epoch,
     epoch: int,
     o: dict[str, Any],
@@ -91,6 +92,7 @@ def one_epoch(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        hold(zeros)
         running += float(loss.detach())
         hits += int((scores.detach().argmax(1) == labels).sum())
     images_seen = len(batches) * o["batch_size"]
@@ -120,6 +122,9 @@ def one_epoch(
     "--start", type=click.Path(path_type=Path), default=None, help="Float model file to go on from."
 )
 @click.option("--narrow", is_flag=True, help="The start is a wider network: its strongest channels are kept.")
+@click.option(
+    "--keep-zeros", is_flag=True, help="Weights that are zero in the start stay so (it was pruned)."
+)
 @click.option("--distill-weight", default=0.5, show_default=True)
 @click.option("--distill-temperature", default=2.0, show_default=True)
 @click.option("--threads", default=2, show_default=True)
@@ -153,11 +158,12 @@ def main(**o: Any) -> None:
     if o["start"] and not history:
         fresh = (begin_narrow if o["narrow"] else begin_from)(network, load(o["start"]), kept)
         click.echo(json.dumps({"start": o["start"].name, "fresh_layers": fresh}))
+    zeros = zeros_of(network) if o["keep_zeros"] else []
     last = min(o["epochs"], len(history) + (o["stop_after"] or o["epochs"]))
     for epoch in range(len(history), last):
         began = time.monotonic()
         batches = Epoch(kept, o["batch_size"], o["seed"], epoch, o["cutout"])
-        entry = one_epoch(network, teacher, optimizer, batches, epoch, o, device)
+        entry = one_epoch(network, teacher, optimizer, zeros, batches, epoch, o, device)
         entry["validation_top1"] = accuracy(network, validation, device)
         entry["seconds"] = round(time.monotonic() - began, 1)
         history.append(entry)
