@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -89,7 +90,9 @@ def main() -> int:
     rate = f"-{options.target_fps:g}" if options.target_fps else ""
     folder = options.output or Path("hls_projects") / f"{Path(options.model).stem}-{options.part}-rtl{rate}"
     if not options.reuse:
-        print(f"{build(options, folder):.1f} s in all")
+        seconds = build(options, folder)
+        cpu = sum(os.times()[:4])
+        print(f"{seconds:.1f} s in all, {cpu:.1f} s of CPU time; load {os.getloadavg()[0]:.1f} at the end")
     report = json.loads((folder / "report" / "report.json").read_text())
     rows = rows_of(report, json.loads((folder / "simulation" / "counts.json").read_text()))
     print("| | measured | bar | |\n|---|---|---|---|")

@@ -182,15 +182,21 @@ def _cached(path: Path) -> Count | None:
         return None
 
 
-def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path) -> None:
-    """Write each instance's module, parameters and counts as JSON: what ``benchmarks/rtl_cost.py`` reads."""
+def count_rows(plan: Plan, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
+    """Each instance's module, parameters and counts, as plain values."""
     rows = []
     for instance in plan.instances:
         count = counts[instance.name]
         numbers = {f.name: getattr(count, f.name) for f in fields(count) if f.name != "paths"}
         about = {"name": instance.name, "module": instance.module, "parameters": dict(instance.parameters)}
         rows.append({**about, **numbers, "tiles": count.tiles})
-    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", newline="\n")
+    return rows
+
+
+def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path) -> None:
+    """Write ``count_rows`` as JSON: what ``benchmarks/rtl_cost.py`` reads."""
+    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts))
+    path.write_text(f"[\n{rows}\n]\n", newline="\n")
 
 
 def yosys_name() -> str:
