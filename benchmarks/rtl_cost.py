@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 
 from sqz_hw.rtl import cost
 from sqz_hw.rtl.cost_features import MODULES
@@ -25,8 +26,8 @@ from sqz_hw.rtl.cost_features import MODULES
 Row = Mapping[str, Any]
 WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
 """Parameters that follow from a core's weights."""
-RIDGE = 1e-4
-"""Keeps coefficients small that the modules at hand cannot tell apart."""
+RIDGE = 3e-3
+"""Keeps coefficients near those of the package that the modules at hand cannot tell apart."""
 SMALL = 50
 """Modules of fewer LUTs (flip-flops) count in sums only: 10 % of them is a handful."""
 
@@ -40,14 +41,17 @@ def group_of(row: Row) -> str:
     return json.dumps([row["module"], kept], sort_keys=True)
 
 
-def fit(rows: list[Row]) -> dict[str, dict[str, dict[str, float]]]:
+def fit(rows: list[Row]) -> dict[str, Mapping[str, Mapping[str, float]]]:
     """Coefficients of each module that make relative errors small; none is negative."""
-    return {
-        module: {
-            what: _fit([r for r in rows if r["module"] == module], module, what) for what in ("lut", "ff")
-        }
-        for module in MODULES
-    }
+    fitted: dict[str, Mapping[str, Mapping[str, float]]] = {}
+    for module in MODULES:
+        some = [row for row in rows if row["module"] == module]
+        fitted[module] = (
+            {what: _fit(some, module, what) for what in ("lut", "ff")}
+            if some
+            else cost.coefficients()[module]
+        )
+    return fitted
 
 
 def _fit(rows: list[Row], module: str, what: str) -> dict[str, float]:
@@ -58,15 +62,12 @@ def _fit(rows: list[Row], module: str, what: str) -> dict[str, float]:
     wanted = np.array([row[what] - (memory(values(row))[0] if what == "lut" else 0) for row in rows], float)
     scale = 1 / np.maximum(np.array([row[what] for row in rows], float), 20)
     size = np.maximum((table * scale[:, None]).max(axis=0), 1e-9)
-    a = np.vstack([table * scale[:, None], np.diag(RIDGE * size)])
-    b = np.concatenate([wanted * scale, np.zeros(len(names))])
-    active = np.ones(len(names), bool)
-    while True:
-        factors = np.zeros(len(names))
-        factors[active] = np.linalg.lstsq(a[:, active], b, rcond=None)[0]
-        if (factors >= 0).all():
-            return {name: round(float(c), 4) for name, c in zip(names, factors, strict=True)}
-        active &= factors >= 0
+    before = np.array([cost.coefficients()[module][what][name] for name in names])
+    ridge = np.sqrt(RIDGE * len(rows)) * size
+    a = np.vstack([table * scale[:, None], np.diag(ridge)])
+    b = np.concatenate([wanted * scale, ridge * before])
+    factors, _ = nnls(a, b)
+    return {name: round(float(c), 4) for name, c in zip(names, factors, strict=True)}
 
 
 def sweep(count: int) -> list[Row]:

@@ -8,34 +8,40 @@ source has: a multiplexer's bits, an adder's, a register's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 Values = Mapping[str, int]
 Features = dict[str, float]
 
 
-def block_ram(words: int, width: int) -> float:
-    """Tiles of 36 kbit for a simple dual-port memory, by the shapes that a RAMB18 and a RAMB36 have.
+SHAPES = (
+    (36, 512, 1), (18, 1024, 1), (9, 2048, 1), (4, 4096, 1), (2, 8192, 1), (1, 16384, 1),
+    (72, 512, 2), (36, 1024, 2), (18, 2048, 2), (9, 4096, 2), (4, 8192, 2), (2, 16384, 2), (1, 32768, 2),
+)  # fmt: skip
+"""Bits of a word, words, and halves of a tile, of a RAMB18 and of a RAMB36 (UG473, tables 1-7 to 1-10)."""
 
-    UG473, tables 1-7 to 1-10: 1, 2, 4, 9, 18 and, for RAMB36 (and RAMB18 in simple dual-port mode),
-    36 or 72 bits wide.
+
+@cache
+def columns(words: int, width: int) -> tuple[int, float]:
+    """The cheapest block RAM for a simple dual-port memory: columns of any shapes side by side.
+
+    Returns:
+        halves of a tile; LUTs that choose among the memories of a column that is deeper than one.
     """
-    best = float("inf")
-    for bits, deep in ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16384), (1, 32768)):
-        columns, rest = divmod(width, bits)
-        rows = -(-words // deep)
-        tiles = float(columns * rows)
-        if rest:
-            half = next(
-                (
-                    h
-                    for h, w in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2))
-                    if rest <= w and words <= h
-                ),
-                0,
-            )
-            tiles += 0.5 if half else rows
-        best = min(best, tiles)
-    return best
+    best: list[tuple[int, float]] = [(0, 0.0)]
+    for wide in range(1, width + 1):
+        found = []
+        for bits, deep, halves in SHAPES:
+            rows = -(-words // deep)
+            before = best[max(0, wide - bits)]
+            found.append((before[0] + halves * rows, before[1] + min(bits, wide) * mux_luts(rows)))
+        best.append(min(found))
+    return best[width]
+
+
+def block_ram(words: int, width: int) -> float:
+    """Tiles of 36 kbit for a simple dual-port memory."""
+    return columns(words, width)[0] / 2
 
 
 def lut_ram(words: int, width: int) -> int:
@@ -72,8 +78,9 @@ def core_memory(v: Values) -> tuple[int, float]:
         memory = lanes * lut_ram(deep, v["B"])
     elif v["BLOCK_RAM"]:
         groups = max(1, lanes // v["PIN"])
-        memory = 0
-        tiles += groups * block_ram(deep, max(lanes, v["PIN"]) * v["B"] // groups)
+        bits = max(lanes, v["PIN"]) * v["B"] // groups
+        memory = round(groups * columns(deep, bits)[1])
+        tiles += groups * block_ram(deep, bits)
     else:
         memory = lut_ram(deep, max(lanes, v["PIN"]) * v["B"])
     return memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
@@ -130,7 +137,9 @@ def pool_memory(v: Values) -> tuple[int, float]:
     word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
     out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
     waiting = lut_ram(v["C"], out) if v["P"] < v["W"] else 0
-    return (waiting, block_ram(deep, word)) if v["BLOCK_RAM"] else (waiting + lut_ram(deep, word), 0.0)
+    if v["BLOCK_RAM"]:
+        return waiting + round(columns(deep, word)[1]), block_ram(deep, word)
+    return waiting + lut_ram(deep, word), 0.0
 
 
 def pool_lut(v: Values) -> Features:
@@ -159,7 +168,8 @@ def reblock_memory(v: Values) -> tuple[int, float]:
     wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
     groups = max(1, v["POUT"] // v["PIN"])
     if v["BLOCK_RAM"]:
-        return 0, groups * block_ram(deep, wide // groups)
+        luts = groups * columns(deep, wide // groups)[1]
+        return round(luts), groups * block_ram(deep, wide // groups)
     return groups * lut_ram(deep, wide // groups), 0.0
 
 
@@ -203,7 +213,8 @@ def add_ff(v: Values) -> Features:
 def merge_lut(v: Values) -> Features:
     """A multiplexer of the cores' words, and the table."""
     return {
-        "one": 1.0, "choose": v["WIDTH"] * mux_luts(v["N"]),
+        "one": 1.0, "few": float(v["WIDTH"]) if v["N"] <= 4 else 0.0,  # one LUT: 4 words, 2 bits of choice
+        "many": v["WIDTH"] * mux_luts(v["N"]) if v["N"] > 4 else 0.0,
         "table": v["ROWS"] * bits_for(v["N"]) / 64, "cores": float(v["N"]),
     }  # fmt: skip
 
