@@ -45,7 +45,7 @@ CASES = [
     # height, width, channels, expand1x1, filters, kernel, pixels in, folding
     (8, 8, 16, 8, 8, 3, 2, Folding(4, 1, 2, "packed")),
     (8, 8, 16, 8, 8, 3, 4, Folding(8, 2, 2, "packed")),
-    (8, 8, 16, 8, 8, 3, 8, Folding(16, 1, 4, "packed")),
+    pytest.param((8, 8, 16, 8, 8, 3, 8, Folding(16, 1, 4, "packed")), marks=pytest.mark.slow),
     (4, 4, 16, 4, 12, 3, 16, Folding(16, 1, 4, "dsp")),
     (13, 13, 20, 0, 12, 3, 1, Folding(13, 1, 1, "lut")),
     (4, 8, 16, 0, 12, 3, 2, Folding(2, 1, 1, "packed")),
