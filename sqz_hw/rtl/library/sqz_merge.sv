@@ -26,6 +26,7 @@ module sqz_merge #(
   reg  [RW-1:0] row;
   wire [RW-1:0] next_row = (row == RW'(ROWS - 1)) ? 0 : row + 1'b1;
   reg  [SW-1:0] source;  // schedule[row]
+  reg  [N-1:0] picked;   // the same, a bit for each core: ready goes upstream through one LUT
   reg  [WIDTH-1:0] word;
   reg  word_valid;
 
@@ -48,9 +49,7 @@ module sqz_merge #(
   wire chosen_valid = gen_level[SW].words[WIDTH];
   wire room = !word_valid || out_ready;
   wire take = chosen_valid && room;
-  for (genvar g = 0; g < N; g++) begin : gen_ready
-    assign in_ready[g] = (source == SW'(g)) && room;
-  end
+  assign in_ready  = picked & {N{room}};
   assign out_valid = word_valid;
   assign out_data  = word;
 
@@ -61,11 +60,13 @@ module sqz_merge #(
     if (rst) begin
       row <= 0;
       source <= schedule[0];
+      picked <= N'(1) << schedule[0];
       word_valid <= 1'b0;
     end else begin
       if (take) begin
         row <= next_row;
         source <= schedule[next_row];
+        picked <= N'(1) << schedule[next_row];
         word_valid <= 1'b1;
       end else if (out_ready) word_valid <= 1'b0;
     end
