@@ -84,7 +84,7 @@ def paths_of(module: Mapping[str, Any], name: str) -> tuple[Path, ...]:
     order = _sorted(reads, drivers, name)
     begins = {REGISTERS: made, **_groups(module, "input")}
     sinks = {REGISTERS: set(ends), **_groups(module, "output")}
-    result = []
+    result: list[Path] = []
     for begin, sources in begins.items():
         depth = _depths(order, cells, reads, drivers, sources, begin == REGISTERS)
         for end, bits in sinks.items():
@@ -120,7 +120,7 @@ def _depths(
 
 
 def _groups(module: Mapping[str, Any], direction: str) -> dict[str, set[int]]:
-    groups = {}
+    groups: dict[str, set[int]] = {}
     for port, about in module.get("ports", {}).items():
         if about["direction"] != direction or port in _UNTIMED:
             continue

@@ -137,7 +137,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             netlist = json.loads((folder / "netlist.json").read_text())["modules"]
             kinds = {name: str(cell["type"]) for name, cell in netlist[BATCH]["cells"].items()}
             stats = {str(name).lstrip("\\"): about for name, about in modules.items()}
-            counts = {}
+            counts: dict[str, Count] = {}
             for i in instances:
                 paths = paths_of(netlist[kinds[i.name]], i.name)
                 levels = max((path.levels for path in paths), default=0)
