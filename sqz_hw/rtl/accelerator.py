@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqz_hw.design import Design
 from sqz_hw.errors import BadInputError, DoesNotFitError
 from sqz_hw.estimate.parts import Part
+from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
 from sqz_hw.rtl.plan import Plan, make_plan
 
-LATENCY = 4.5
-"""Intervals that one image may take by itself, where that fits."""
+LATENCIES = (3.25, 4.5)
+"""Intervals that one image may take by itself: the first that fits, else any."""
 BISECTIONS = 5
 RESERVE = Cost(lut=5000, ff=4000, dsp=0, tiles=22)
 """Held back for pools, additions, queues and copies until they are counted in the plan itself."""
@@ -55,14 +56,19 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
 
 def _solved(network: Network, interval: float, budget: Budget) -> Solution:
     """With a short latency if the budget allows it."""
-    try:
-        return solve(network, interval, budget, LATENCY * interval)
-    except DoesNotFitError:
-        return solve(network, interval, budget)
+    for latency in LATENCIES:
+        try:
+            return solve(network, interval, budget, latency * interval)
+        except DoesNotFitError:
+            continue
+    return solve(network, interval, budget)
 
 
 def _planned(network: Network, solution: Solution) -> Accelerated:
     plan = make_plan(network, solution.foldings)
+    rows = {stage.name: rows for stage, rows in network.sparse}
+    exact = {name: max(clocks(core, rows[name]) for core in cores) for name, cores in plan.cores.items()}
+    solution = replace(solution, clocks=exact)
     cost = Cost()
     for instance in plan.instances:
         cost = cost + stage_cost(instance.module, instance.parameters)

@@ -26,7 +26,7 @@ from sqz_hw.rtl.core import (
     slots,
     sum_reach,
 )
-from sqz_hw.rtl.cost import Cost, core_cost
+from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.entries import gap_bits, share
 from sqz_hw.rtl.network import Network, Stage
 
@@ -271,9 +271,8 @@ class _Solver:
                         check_folding(rows, folding, pixels_in)
                     except BadInputError:
                         continue
-                    cost = core_cost(_parameters(rows, folding, pixels_in, load, self._reach(rows))).times(
-                        cores
-                    )
+                    values = _parameters(rows, folding, pixels_in, load, self._reach(rows))
+                    cost = stage_cost("sqz_sparse_core", values).times(cores)
                     clocks = blocks * (load + OVERHEAD)
                     result.append(Choice(folding, clocks, cost, _fill(rows, pixels, pixels_in) * clocks))
         return result
@@ -321,6 +320,7 @@ def _parameters(
         "SLOTS": slots(rows, folding.pixels), "B": rows.pixel.width, "BLOCK_RAM": int(folding.block_ram),
         "QUEUE": 16, "OUT": rows.out_type.width, "SUM": sums, "BIAS": bias_bits,
         "TOTAL": max(sums + rows.up, bias_bits) + 1, "ROWS": -(-len(rows.weights) // folding.cores),
+        "GAP_BITS": bits, "CODE_BITS": rows.code_bits,
         "VALUE": rows.code_bits + max(rows.shifts), "SPLIT": PORT - rows.pixel.width,
     }  # fmt: skip
 

@@ -49,7 +49,11 @@ module sqz_reblock #(
   wire freed = read && read_last_sub;
   // Reading may begin on a word that is whole; between sub-blocks it goes back over words that are.
   reg [FW-1:0] readable;
-  assign in_ready = write_sub != 0 || used != FW'(DEPTH);
+  // What in_ready will be is computed a clock ahead: it goes upstream through several modules.
+  reg room;
+  wire [FW-1:0] used_next = used + FW'(begun) - FW'(freed);
+  wire between = (write && write_last) ? !write_last_sub : write_sub != 0;  // sub-blocks of a block
+  assign in_ready = room;
   assign out_valid = out_full;
   always @* full = readable;
 
@@ -73,6 +77,7 @@ module sqz_reblock #(
       read_channel <= 0;
       read_sub <= 0;
       used <= 0;
+      room <= 1'b1;
       readable <= 0;
       blocks <= 0;
       out_full <= 1'b0;
@@ -93,7 +98,8 @@ module sqz_reblock #(
           if (read_last_sub) read_base <= next(read_at);
         end
       end
-      used <= used + FW'(begun) - FW'(freed);
+      used <= used_next;
+      room <= between || used_next != FW'(DEPTH);
       if (SUBS_OUT == 1) readable <= readable + FW'(whole) - FW'(read);
       else begin
         blocks   <= blocks + ($clog2(SLOTS + 1))'(block_in) - ($clog2(SLOTS + 1))'(block_out);
