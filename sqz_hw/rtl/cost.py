@@ -67,6 +67,11 @@ def lut_ram(words: int, width: int) -> int:
     return 4 * blocks * -(-width // 3) + (width * ((blocks + 2) // 4) if blocks > 1 else 0)
 
 
+def lut_rom(words: int, width: int) -> float:
+    """LUTs of a read-only memory: 64 bits each, and as much as a fifth of them to choose."""
+    return 0.0 if words == 0 else width * max(1.0, words / 64 * 1.2)
+
+
 def entry_tiles(words: int, segment: int) -> float:
     """Tiles of a core's entries: whole segments, and a last one that may be a RAMB18."""
     whole, rest = divmod(words, segment)
@@ -78,7 +83,12 @@ def core_cost(p: Parameters) -> Cost:
     value = {name: int(v) for name, v in p.items() if not isinstance(v, str)}
     lanes = value["P"]
     dsp = 0 if value["LUTS"] else lanes // 2 if value["PACK"] else lanes
-    tiles = entry_tiles(value["ENTRIES"], value["SEGMENT"])
+    tiles, rom = entry_tiles(value["ENTRIES"], value["SEGMENT"]), 0.0
+    if value.get("LUT_LAST"):
+        tiles = float(value["ENTRIES"] // value["SEGMENT"])
+        rom = lut_rom(value["ENTRIES"] % value["SEGMENT"], value["GAP_BITS"] + value["CODE_BITS"])
+    if value.get("SHARED"):
+        rom += lut_rom((2 if value["ROWS1"] else 1) << value["CODE_BITS"], value["VALUE"])
     deep = value["SLOTS"] << max(1, (value["C"] - 1).bit_length())
     memory = lanes * lut_ram(32 if deep <= 32 else deep, value["B"])
     if value["TAPS"] == 1:
@@ -89,7 +99,7 @@ def core_cost(p: Parameters) -> Cost:
     memory += lut_ram(value["QUEUE"], lanes * value["OUT"])
     features = core_features(value)
     return Cost(
-        memory + sum(c * features[name] for name, c in _fit()["core_lut"].items()),
+        memory + rom + sum(c * features[name] for name, c in _fit()["core_lut"].items()),
         sum(c * features[name] for name, c in _fit()["core_ff"].items()),
         dsp, tiles,
     )  # fmt: skip
@@ -99,12 +109,12 @@ def core_features(v: Mapping[str, int]) -> dict[str, float]:
     """What a core's logic is made of, in bits and units."""
     groups = v["P"] // v["Q"]
     lane_bits = v["P"] * v["B"]
-    three = v["TAPS"] == 9 and v["W"] % v["P"] == 0
+    three = v["TAPS"] > 1 and v["W"] % v["P"] == 0
     return {
         "one": 1.0,
-        "window": float(v["TAPS"] == 9),
+        "window": float(v["TAPS"] > 1),
         "rotate3": float(lane_bits) if three else 0.0,
-        "rotate9": float(lane_bits) if v["TAPS"] == 9 and not three else 0.0,
+        "rotate9": float(lane_bits) if v["TAPS"] > 1 and not three else 0.0,
         "choose": float(lane_bits * (max(1, v["PIN"] // v["P"]) - 1)) if v["TAPS"] == 1 else 0.0,
         "lane_bits": float(lane_bits),
         "sum_bits": float(v["P"] * v["SUM"]),
@@ -115,7 +125,7 @@ def core_features(v: Mapping[str, int]) -> dict[str, float]:
         "segments": float(v["ENTRIES"] // v["SEGMENT"]),
         "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
-        "address": float(v["P"]) if v["TAPS"] == 9 else 0.0,
+        "address": float(v["P"]) if v["TAPS"] > 1 else 0.0,
     }
 
 
@@ -156,4 +166,6 @@ def stage_cost(module: str, parameters: Parameters) -> Cost:
         return Cost(20 + v["WIDTH"] * max(1, v["N"] // 3), 12 + v["WIDTH"], 0, 0.0)
     if module == "sqz_global_sum":
         return Cost(60 + v["P"] * v["B"], 50 + v["P"] * v["B"], 0, 0.0)
+    if module == "sqz_space_to_depth":
+        return Cost(110, 60, 0, block_ram(2 * v["S"] * v["W"] * v["C"], v["B"]))
     return Cost(lut=8.0)

@@ -178,12 +178,17 @@ def _tensors(plan: Plan, folder: Path, count: int) -> dict[str, Codes]:
             continue
         tensor = plan.network.tensor(link.tensor)
         height, width, channels = tensor.shape
-        blocks = height * width // link.pixels
+        blocks = height * tensor.pitch // link.pixels
         lines = (folder / f"{link.tensor}.probe").read_text().split()[: count * blocks * channels]
         size = -(-link.width // 8)
         raw = np.frombuffer(b"".join(int(line, 16).to_bytes(size, "little") for line in lines), np.uint8)
         bits = np.unpackbits(raw.reshape(-1, size), axis=1, bitorder="little")[:, : link.width]
         words = _values(bits, tensor.type.width)  # words x pixels
         maps = words.reshape(count * blocks, channels, link.pixels).transpose(0, 2, 1)
-        result[link.tensor] = maps.reshape(count, height, width, channels)
+        flowing = maps.reshape(count, height, tensor.pitch, channels)[:, :, :width]
+        border = tensor.border
+        whole = np.zeros((count, height + 2 * border, width + 2 * border, channels), np.int64)
+        whole[...] = tensor.constants or 0
+        whole[:, border : border + height, border : border + width] = flowing
+        result[link.tensor] = whole
     return result
