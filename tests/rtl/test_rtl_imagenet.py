@@ -37,7 +37,7 @@ def shared(model: Model, levels: int = 8) -> Model:
     weights = dict(model.weights)
     for name, to in model.quantisation.weights.items():
         step = levels * to.lsb
-        weights[f"{name}/kernel"] = (np.round(weights[f"{name}/kernel"] / step) * step).astype(np.float32)
+        weights[f"{name}/kernel"] = (np.trunc(weights[f"{name}/kernel"] / step) * step).astype(np.float32)
     return replace(model, weights=weights)
 
 
