@@ -18,7 +18,7 @@ from sqz_hw.rtl.core import (
     row_costs,
     slots,
 )
-from sqz_hw.rtl.cost import Cost, core_cost, stage_cost
+from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.entries import share
 from sqz_hw.rtl.network import Stage, Tensor
 from sqz_hw.rtl.plan import pool_parameters, pool_pixels, reblock_parameters
@@ -121,7 +121,8 @@ class Chooser:
             check_folding(rows, folding, pixels_in)
         except BadInputError:
             return []
-        cost = core_cost(_parameters(rows, folding, pixels_in, load, self._reach(rows))).times(cores)
+        values = _parameters(rows, folding, pixels_in, load, self._reach(rows))
+        cost = stage_cost("sqz_sparse_core", values).times(cores)
         if cores > 1:
             wide = folding.pixels * rows.out_type.width
             cost = cost + stage_cost("sqz_merge", {"WIDTH": wide, "N": cores})
