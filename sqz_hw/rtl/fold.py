@@ -20,6 +20,8 @@ from sqz_hw.rtl.network import Network, Stage
 LUT_SHARE, FF_SHARE, DSP_SHARE, TILE_SHARE = 0.8, 0.6, 0.95, 0.95
 """Shares of a part that a design may take."""
 ROUNDS = 40
+RISE, FALL = 1.3, 0.95
+"""A price follows the share of its budget that was used, by no more than these factors a round."""
 FIRST_PRICE = 0.2
 """A budget's share of anything else, against that of LUTs, until the budget is short of it."""
 LANE_PRICE = 30.0
@@ -108,7 +110,7 @@ def solve(
         )  # fmt: skip
         if max(over) <= 1.0 or (budget is None and latency is None):
             return found
-        prices = Prices(*(p * (1.3 if o > 1.0 else 0.97) for p, o in zip(prices, over, strict=True)))
+        prices = Prices(*(p * min(RISE, max(FALL, o)) for p, o in zip(prices, over, strict=True)))
     raise DoesNotFitError(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
         f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
