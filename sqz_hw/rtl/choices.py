@@ -126,6 +126,10 @@ class Chooser:
         if cores > 1:
             wide = folding.pixels * rows.out_type.width
             cost = cost + stage_cost("sqz_merge", {"WIDTH": wide, "N": cores})
+        step = rows.window.step
+        if step > 1:
+            sizes = {"S": step, "W": rows.window.width * step, "C": rows.channels // step**2}
+            cost = cost + stage_cost("sqz_space_to_depth", {**sizes, "B": rows.pixel.width})
         return [Choice(folding, clocks, cost, _fill(rows, folding.pixels, pixels_in) * clocks)]
 
     def _reach(self, rows: Rows) -> tuple[int, int]:
