@@ -1,83 +1,133 @@
-"""Fits StreamRTL's cost model to Yosys's counts of cores, and holds it against cores it has not seen.
+#!/usr/bin/env python3
+"""Fits StreamRTL's cost model to Yosys's counts of modules, and holds it against modules it has not seen.
 
-    python benchmarks/rtl_cost.py COUNTS.json [--write]
+    python benchmarks/rtl_cost.py COUNTS.json... [--sweep N] [--write]
 
-COUNTS.json: a list of {"parameters": {...}, "lut": n, "ff": n, "dsp": n, "tiles": x} of sparse cores. Every
-second core is left out of the fit and predicted; with --write the fit to all of them goes to
-sqz_hw/rtl/cost.json.
+COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``. ``--sweep N`` counts N more of each module
+that designs have few of, with drawn parameters. Modules whose parameters differ only in their weights are a
+group; every second group is left out of the fit and predicted. With ``--write`` the fit to all of them goes
+to sqz_hw/rtl/cost.json.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sqz_hw.rtl import cost
+from sqz_hw.rtl.cost_features import MODULES
 
-PRIOR = 0.02
-"""Weight of the coefficients as they are: few cores cannot tell all of them apart."""
+Row = Mapping[str, Any]
+WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
+"""Parameters that follow from a core's weights."""
+RIDGE = 1e-4
+"""Keeps coefficients small that the modules at hand cannot tell apart."""
+SMALL = 50
+"""Modules of fewer LUTs (flip-flops) count in sums only: 10 % of them is a handful."""
 
 
-def fit(rows: list[dict[str, Any]], what: str) -> dict[str, float]:
-    """Coefficients that make relative errors small."""
-    names = list(cost._fit()[f"core_{what}"])
-    before = np.array([cost._fit()[f"core_{what}"][n] for n in names], float)
-    features = np.array([[features_of(row)[n] for n in names] for row in rows])
-    target = np.array([row[what] - (memory_of(row) if what == "lut" else 0) for row in rows], float)
-    scale = 1 / np.array([row[what] for row in rows], float)
-    ridge = np.sqrt(PRIOR) / np.maximum(before, 0.2)
-    a = np.vstack([features * scale[:, None], np.diag(ridge)])
-    b = np.concatenate([target * scale, ridge * before])
+def values(row: Row) -> dict[str, int]:
+    return {name: int(v) for name, v in row["parameters"].items() if not isinstance(v, str)}
+
+
+def group_of(row: Row) -> str:
+    kept = {name: v for name, v in values(row).items() if name not in WEIGHTS}
+    return json.dumps([row["module"], kept], sort_keys=True)
+
+
+def fit(rows: list[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """Coefficients of each module that make relative errors small; none is negative."""
+    return {
+        module: {
+            what: _fit(some, module, what) if some else dict(cost.coefficients()[module][what])
+            for what in ("lut", "ff")
+        }
+        for module in MODULES
+        for some in [[r for r in rows if r["module"] == module]]
+    }
+
+
+def _fit(rows: list[Row], module: str, what: str) -> dict[str, float]:
+    memory, *features = MODULES[module]
+    found = [features[what == "ff"](values(row)) for row in rows]
+    names = list(found[0])
+    table = np.array([[one[name] for name in names] for one in found], float)
+    wanted = np.array([row[what] - (memory(values(row))[0] if what == "lut" else 0) for row in rows], float)
+    scale = 1 / np.maximum(np.array([row[what] for row in rows], float), 20)
+    size = np.maximum((table * scale[:, None]).max(axis=0), 1e-9)
+    a = np.vstack([table * scale[:, None], np.diag(RIDGE * size)])
+    b = np.concatenate([wanted * scale, np.zeros(len(names))])
     active = np.ones(len(names), bool)
-    while True:  # no negative coefficients
-        found = np.zeros(len(names))
-        found[active] = np.linalg.lstsq(a[:, active], b, rcond=None)[0]
-        if (found >= 0).all():
-            return {n: round(float(c), 4) for n, c in zip(names, found, strict=True)}
-        active &= found >= 0
+    while True:
+        factors = np.zeros(len(names))
+        factors[active] = np.linalg.lstsq(a[:, active], b, rcond=None)[0]
+        if (factors >= 0).all():
+            return {name: round(float(c), 4) for name, c in zip(names, factors, strict=True)}
+        active &= factors >= 0
 
 
-def features_of(row: dict[str, Any]) -> dict[str, float]:
-    return cost.core_features({n: int(v) for n, v in row["parameters"].items() if not isinstance(v, str)})
+def sweep(count: int) -> list[Row]:
+    from rtl_sweep import drawn_plan
+
+    from sqz_hw.rtl.synthesis import count_plan, count_rows
+    from sqz_hw.rtl_flow import CACHE
+
+    plan = drawn_plan(count)
+    return count_rows(plan, count_plan(plan, CACHE))
 
 
-def memory_of(row: dict[str, Any]) -> float:
-    coefficients, features = cost._fit()["core_lut"], features_of(row)
-    return cost.core_cost(row["parameters"]).lut - sum(c * features[n] for n, c in coefficients.items())
-
-
-def errors(rows: list[dict[str, Any]], what: str, fitted: dict[str, float]) -> list[float]:
-    result = []
-    for row in rows:
-        guess = sum(c * features_of(row)[n] for n, c in fitted.items()) + (
-            memory_of(row) if what == "lut" else 0
+def show(title: str, rows: list[Row], fitted: Mapping[str, Any]) -> None:
+    for what in ("lut", "ff"):
+        guesses = [getattr(cost.stage_cost(r["module"], r["parameters"], fitted), what) for r in rows]
+        pairs = [(g, r[what], r["name"]) for g, r in zip(guesses, rows, strict=True)]
+        large = [(g / n - 1, name) for g, n, name in pairs if n >= SMALL]
+        within = sum(abs(off) <= 0.1 for off, _ in large)
+        worst, name = max(large, key=lambda pair: abs(pair[0])) if large else (0.0, "none")
+        whole = sum(g for g, *_ in pairs) / max(1, sum(n for _, n, _ in pairs)) - 1
+        print(
+            f"{title:16s} {what:3s}: {within} of {len(large)} within 10 %, worst {100 * worst:+.1f} % "
+            f"({name}), all {len(rows)} together {100 * whole:+.1f} %"
         )
-        result.append(guess / row[what] - 1)
-    return result
 
 
 def main() -> None:
-    rows = json.loads(Path(sys.argv[1]).read_text())
-    known, unseen = rows[::2], rows[1::2]
-    whole: dict[str, dict[str, float]] = {}
-    for what in ("lut", "ff"):
-        off = errors(unseen, what, fit(known, what))
-        total = sum(r[what] for r in unseen)
-        sums = sum(r[what] * (1 + e) for r, e in zip(unseen, off, strict=True)) / total - 1
-        within = sum(abs(e) <= 0.1 for e in off)
-        print(
-            f"{what}: {len(unseen)} cores not in the fit: {within} within 10 %, "
-            f"worst {100 * max(map(abs, off)):.1f} %, together {100 * sums:+.1f} %"
-        )
-        whole[f"core_{what}"] = fit(rows, what)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("counts", nargs="+", type=Path)
+    parser.add_argument("--sweep", type=int, default=0)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    rows: dict[str, Row] = {}
+    for path in options.counts:
+        for row in json.loads(path.read_text()):
+            rows.setdefault(json.dumps([row["module"], values(row), row["lut"], row["ff"]]), row)
+    for row in sweep(options.sweep) if options.sweep else []:
+        rows.setdefault(json.dumps([row["module"], values(row), row["lut"], row["ff"]]), row)
+    every = [row for row in rows.values() if row["module"] in MODULES]
+    groups = sorted({group_of(row) for row in every})
+    known = [row for row in every if groups.index(group_of(row)) % 2 == 0]
+    unseen = [row for row in every if groups.index(group_of(row)) % 2 == 1]
+    print(f"{len(every)} modules in {len(groups)} groups, {len(known)} of them in the fit")
+    fitted = fit(known)
+    for module in MODULES:
+        some = [row for row in unseen if row["module"] == module]
+        if some:
+            show(module, some, fitted)
+    show("all unseen", unseen, fitted)
     for what in ("dsp", "tiles"):
-        same = sum(getattr(cost.core_cost(r["parameters"]), what) == r[what] for r in rows)
-        print(f"{what}: {same} of {len(rows)} exact")
-    if "--write" in sys.argv:
+        wrong = [
+            r["name"]
+            for r in every
+            if getattr(cost.stage_cost(r["module"], r["parameters"]), what) != r[what]
+        ]
+        print(f"{what}: {len(every) - len(wrong)} of {len(every)} exact {wrong[:5]}")
+    if options.write:
+        whole = fit(every)
+        show("all, refitted", every, whole)
         (Path(cost.__file__).parent / "cost.json").write_text(json.dumps(whole, indent=1) + "\n")
 
 

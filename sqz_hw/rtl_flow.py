@@ -25,9 +25,7 @@ from sqz_hw.build_record import write_record
 from sqz_hw.decisions import Decisions
 from sqz_hw.design import Design
 from sqz_hw.errors import BadInputError, DoesNotFitError, OutputsDifferError
-from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.parts import Part, resolve
-from sqz_hw.estimate.ranges import ZERO, Range
 from sqz_hw.estimate.resources import verdict
 from sqz_hw.flow import Built, Watch, float_scores, verification_images
 from sqz_hw.model import modelfile
@@ -38,20 +36,18 @@ from sqz_hw.report.content import (
     LatencyColumn,
     LayerComparison,
     LayerCycles,
-    MemorySection,
     PartSection,
     Report,
-    ResourceColumn,
     VerificationSection,
 )
 from sqz_hw.report.write import write
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
-from sqz_hw.rtl.cost import SPREAD
+from sqz_hw.rtl.bench import lint
 from sqz_hw.rtl.generate import write_rtl
-from sqz_hw.rtl.plan import Plan
-from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images, useful_products
-from sqz_hw.rtl.synthesis import Count, count_plan, total, yosys_name
+from sqz_hw.rtl.simulate import Measured, compile_plan, run_images
+from sqz_hw.rtl.synthesis import Count, count_plan, write_counts
 from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys
+from sqz_hw.rtl_report import counted, estimated, memory, notes
 from sqz_hw.settings import BuildSettings
 from sqz_hw.verify.exactness import float64_layers
 from sqz_hw.workspace import partial_folder, place
@@ -61,6 +57,10 @@ CACHE = Path.home() / ".cache" / "sqz_hw" / "yosys"
 """Counts by content; the same everywhere."""
 FAMILIES = {"zynq-7000": "xc7", "artix-7": "xc7", "kintex-7": "xc7"}
 """Yosys's family of a part's; all others are UltraScale+."""
+STALLED = 5
+"""Images that are simulated a second time, under random stalls."""
+STALLS = (400, 300)
+"""Per mille of clocks in which pixels are offered and results taken, then."""
 Scores = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
@@ -168,8 +168,10 @@ def _fold(state: _State) -> None:
 
 
 def _write(state: _State) -> None:
-    """Write Verilog and memory images."""
+    """Write Verilog and memory images; Verilator's lint has no warning."""
     state.sources = write_rtl(_accelerated(state).plan, state.partial / "rtl")
+    with tempfile.TemporaryDirectory(prefix="sqz_hw-lint-") as scratch:
+        lint("sqz_top", state.sources, {}, Path(scratch))
     simulation = state.partial / "simulation"
     simulation.mkdir()
     (simulation / "design.json").write_text(_design(state).to_json(), encoding="utf-8")
@@ -177,7 +179,7 @@ def _write(state: _State) -> None:
 
 
 def _simulate(state: _State) -> None:
-    """Run every image through Verilator and compare every tensor with QKeras and the golden model."""
+    """Run every image through Verilator, some again under stalls; compare every tensor with the models'."""
     from sqz_hw.hls.convert import qkeras_network
     from sqz_hw.model.tensors import reference_tensors
     from sqz_hw.verify.compare import by_stream
@@ -190,6 +192,10 @@ def _simulate(state: _State) -> None:
             plan, state.sources, state.partial / "rtl" / "memory", scratch / "build", probes=True
         )
         state.measured = run_images(accelerator, state.data.x, scratch / "run")
+        stalled = run_images(
+            accelerator, state.data.x[:STALLED], scratch / "stalls",
+            p_valid=STALLS[0], p_ready=STALLS[1], seed=state.settings.seed,
+        )  # fmt: skip
         for probe in (state.partial / "rtl" / "memory").glob("*.probe"):
             probe.unlink()
     tensors = state.measured.tensors
@@ -206,7 +212,9 @@ def _simulate(state: _State) -> None:
     reference = (by_stream(design, t) for t in reference_tensors(network, state.data.x))
     for image, (trace, floats) in enumerate(zip(golden, reference, strict=True)):
         for name, codes in tensors.items():
-            for other in (trace.codes[name], floats[name].reshape(codes.shape[1:])):
+            others = [trace.codes[name], floats[name].reshape(codes.shape[1:])]
+            others += [stalled.tensors[name][image]] if image < STALLED else []
+            for other in others:
                 difference = np.abs(codes[image] - other)
                 wrong[name][image] |= difference != 0
                 largest[name] = max(largest[name], float(difference.max()))
@@ -228,7 +236,9 @@ def _simulate(state: _State) -> None:
 def _count(state: _State) -> None:
     """Count gates with Yosys, each distinct module once."""
     family = FAMILIES.get(state.part.family, "xcup")
-    state.counts = count_plan(_accelerated(state).plan, CACHE, family)
+    plan = _accelerated(state).plan
+    state.counts = count_plan(plan, CACHE, family)
+    write_counts(plan, state.counts, state.partial / "simulation" / "counts.json")
 
 
 def _report(state: _State) -> None:
@@ -236,9 +246,9 @@ def _report(state: _State) -> None:
     accelerated, design, measured = _accelerated(state), _design(state), state.measured
     if measured is None:
         raise RuntimeError("a report must come after the simulation")
-    resources = [_estimated(accelerated)]
+    resources = [estimated(accelerated)]
     if state.counts is not None:
-        resources.append(_counted(accelerated.plan, state.counts))
+        resources.append(counted(accelerated.plan, state.counts))
     trusted = resources[-1].totals
     budget = {name: state.part.budget[name] for name in trusted}
     plan, clock = accelerated.plan, design.clock_mhz
@@ -258,25 +268,16 @@ def _report(state: _State) -> None:
                 _slowest(accelerated),
             ),
         ),
-        memory=_memory(plan, state.part),
+        memory=memory(plan, state.part),
         verdict=verdict(trusted, budget, clock),
-        notes=(
-            f"StreamRTL: {lanes(plan)} multiplier lanes, {useful_products(plan):,} products an image "
-            f"with a nonzero weight: {100 * measured.useful:.1f} % of the lanes' clocks, "
-            "measured in the steady state",
-            *(
-                f"queue {name}: {most} of {depth} words used at most"
-                for name, (depth, most) in sorted(measured.queues.items())
-                if most == depth
-            ),
-        ),
+        notes=notes(plan, measured, state.counts, min(STALLED, len(state.data)), STALLS),
     )  # fmt: skip
     write(state.report, state.partial / "report")
 
 
 STEPS: tuple[tuple[str, Callable[[_State], None]], ...] = (
     ("choose the folding", _fold),
-    ("write Verilog and memory images", _write),
+    ("write Verilog and memory images; lint", _write),
     ("simulate in Verilator; compare every tensor: RTL, QKeras, golden model", _simulate),
     ("count gates with Yosys", _count),
     ("write the report", _report),
@@ -301,56 +302,6 @@ def _verification(state: _State) -> VerificationSection:
         bit_exact=all(layer.mismatches == 0 for layer in state.layers), float_agreement_top1=agreement,
         accuracy=measured, float64_layers=float64_layers(_design(state)),
     )  # fmt: skip
-
-
-def _estimated(accelerated: Accelerated) -> ResourceColumn:
-    cost = accelerated.cost
-    blocks = math.ceil(2 * cost.tiles)
-    totals: dict[str, Range | None] = {
-        "LUT": _around(cost.lut), "FF": _around(cost.ff), "DSP": Range.exactly(cost.dsp),
-        "BRAM18": Range.exactly(blocks), "BRAM36": Range.exactly(-(-blocks // 2)), "URAM": ZERO,
-    }  # fmt: skip
-    return ResourceColumn("estimate", None, "StreamRTL's cost model, fitted to Yosys's counts", totals)
-
-
-def _around(value: float) -> Range:
-    return Range(math.floor(value * (1 - SPREAD)), round(value), math.ceil(value * (1 + SPREAD)))
-
-
-def _counted(plan: Plan, counts: Mapping[str, Count]) -> ResourceColumn:
-    stages: dict[str, list[Count]] = {}
-    for instance in plan.instances:
-        stages.setdefault(instance.stage, []).append(counts[instance.name])
-    return ResourceColumn(
-        "yosys", None, yosys_name(), _exact(total(counts.values())),
-        tuple(LayerResources(stage, _exact(total(found))) for stage, found in stages.items()),
-    )  # fmt: skip
-
-
-def _exact(count: Count) -> dict[str, Range | None]:
-    blocks = count.bram18 + 2 * count.bram36
-    values = {
-        "LUT": count.lut, "FF": count.ff, "DSP": count.dsp, "BRAM18": blocks, "BRAM36": -(-blocks // 2),
-        "URAM": count.uram,
-    }  # fmt: skip
-    return {name: Range.exactly(value) for name, value in values.items()}
-
-
-def _memory(plan: Plan, part: Part) -> MemorySection:
-    """Bits that the memories hold, by what they are for (as generated: exact)."""
-    weights = sum(bits * len(words) for bits, words in plan.memories.values())
-    lines = queues = 0
-    for instance in plan.instances:
-        v = {name: int(value) for name, value in instance.parameters.items() if not isinstance(value, str)}
-        if instance.module == "sqz_sparse_core":
-            deep = v["SLOTS"] << max(1, (v["C"] - 1).bit_length())
-            lines += deep * v["B"] * (v["P"] if v["TAPS"] == 9 else max(v["P"], v["PIN"]))
-            queues += v["QUEUE"] * v["P"] * v["OUT"]
-        elif instance.module == "sqz_max_pool":
-            lines += v["W"] * v["C"] * v["B"]
-        elif instance.module == "sqz_reblock":
-            queues += v["SLOTS"] * v["C"] * v["B"] * max(v["PIN"], v["POUT"])
-    return MemorySection("estimate", weights, lines, queues, part.memory_bits)
 
 
 def _slowest(accelerated: Accelerated) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqz_hw.design import Design
 from sqz_hw.errors import BadInputError, DoesNotFitError
 from sqz_hw.estimate.parts import Part
+from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
@@ -66,6 +67,9 @@ def _solved(network: Network, interval: float, budget: Budget) -> Solution:
 
 def _planned(network: Network, solution: Solution) -> Accelerated:
     plan = make_plan(network, solution.foldings)
+    rows = {stage.name: rows for stage, rows in network.sparse}
+    exact = {name: max(clocks(core, rows[name]) for core in cores) for name, cores in plan.cores.items()}
+    solution = replace(solution, clocks=exact)
     cost = Cost()
     for instance in plan.instances:
         cost = cost + stage_cost(instance.module, instance.parameters)

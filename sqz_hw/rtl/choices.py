@@ -125,7 +125,7 @@ class Chooser:
         cost = stage_cost("sqz_sparse_core", values).times(cores)
         if cores > 1:
             wide = folding.pixels * rows.out_type.width
-            cost = cost + stage_cost("sqz_merge", {"WIDTH": wide, "N": cores})
+            cost = cost + stage_cost("sqz_merge", {"WIDTH": wide, "N": cores, "ROWS": len(rows.weights)})
         step = rows.window.step
         if step > 1:
             sizes = {"S": step, "W": rows.window.width * step, "C": rows.channels // step**2}
@@ -220,5 +220,6 @@ def between(stage: Stage, source: Tensor, pixels: int) -> Cost:
             cost = cost + stage_cost("sqz_reblock", reblock_parameters(source, pixels, taken, 2))
         return cost
     if stage.kind == "sum":
-        return stage_cost("sqz_global_sum", {"P": pixels, "B": source.type.width})
+        sizes = {"C": source.shape[2], "OUT": stage.output.type.width, "INIT": int(source.border > 0)}
+        return stage_cost("sqz_global_sum", {**sizes, "P": pixels, "B": source.type.width})
     return Cost()

@@ -230,6 +230,13 @@ def slots(rows: Rows, pixels: int) -> int:
 
 
 def clocks(core: Core, rows: Rows) -> int:
-    """Clocks that a core takes for an image if it never waits for input or output."""
-    blocks = rows.height * rows.pitch // int(core.parameters["P"])
-    return blocks * (len(core.entries) + OVERHEAD)
+    """Clocks that a core takes for an image if it never waits for input or output.
+
+    The sums of a row leave when the next row (or the flush) begins, and the drain takes P / Q clocks for
+    them: a row with fewer entries waits. The block's first row has the way from the block before as well.
+    """
+    p = int(core.parameters["P"])
+    spacing = p // int(core.parameters["Q"])
+    first, *others = core.entries.lengths
+    block = max(spacing, OVERHEAD + first) + sum(max(spacing, length) for length in others)
+    return rows.height * rows.pitch // p * block

@@ -26,11 +26,13 @@ class Entries:
         gaps: distance from the entry before, less 1.
         codes: weights as they are stored, 0 in a filler entry.
         useful: entries with a weight that is not zero.
+        lengths: entries of each row; a filler that passes a row's end is the next row's.
     """
 
     gaps: tuple[int, ...]
     codes: tuple[int, ...]
     useful: int
+    lengths: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.gaps)
@@ -76,13 +78,16 @@ def encode(rows: Sequence[Ints], bits: int) -> Entries:
     at = np.arange(len(positions)) + np.cumsum(fillers)
     gaps[at] = distances & (reach - 1)
     codes[at] = flat[positions]
-    return Entries(tuple(gaps.tolist()), tuple(codes.tolist()), useful)
+    rows_at = np.searchsorted(starts, np.cumsum(gaps + 1) - 1, side="right") - 1
+    counts = np.bincount(rows_at, minlength=len(rows))
+    return Entries(tuple(gaps.tolist()), tuple(codes.tolist()), useful, tuple(counts.tolist()))
 
 
 def encode_dense(rows: Sequence[Ints]) -> Entries:
     """Every position an entry, zeros too: what a unit that ignores zeros would walk. Gaps are 0."""
     flat = np.concatenate(rows)
-    return Entries((0,) * len(flat), tuple(flat.tolist()), int(np.count_nonzero(flat)))
+    lengths = tuple(len(row) for row in rows)
+    return Entries((0,) * len(flat), tuple(flat.tolist()), int(np.count_nonzero(flat)), lengths)
 
 
 def share(costs: Sequence[int], cores: int) -> tuple[int, ...]:

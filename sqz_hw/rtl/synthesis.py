@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl.bench import Parameter, library_sources
-from sqz_hw.rtl.depth import lut_levels
+from sqz_hw.rtl.depth import Path as LutPath
+from sqz_hw.rtl.depth import paths_of
 from sqz_hw.rtl.plan import Instance, Memory, Plan
 from sqz_hw.rtl.tools import Program, find_yosys, run
 
@@ -30,7 +32,7 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
-SCHEMA = 3
+SCHEMA = 4
 BATCH = "batch"
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
@@ -47,6 +49,7 @@ class Count:
         bram18, bram36: block RAMs of 18 and of 36 kbit.
         uram: UltraRAM blocks.
         levels: LUTs on the longest path between registers (of a sum: the largest).
+        paths: the longest between ports and registers (of a sum: none).
     """
 
     lut: int = 0
@@ -58,10 +61,11 @@ class Count:
     bram36: int = 0
     uram: int = 0
     levels: int = 0
+    paths: tuple[LutPath, ...] = field(default=(), repr=False)
 
     def __add__(self, other: Count) -> Count:
         added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        return Count(**{**added, "levels": max(self.levels, other.levels)})
+        return Count(**{**added, "levels": max(self.levels, other.levels), "paths": ()})
 
     @property
     def tiles(self) -> float:
@@ -84,9 +88,10 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
     if family not in FAMILIES:
         raise BadInputError(f"the family must be one of {', '.join(FAMILIES)}, not {family!r}")
     yosys = find_yosys()
-    sources = "".join(f"{path.name}\n{path.read_text()}" for path in library_sources())
+    texts = {path.stem: path.read_text() for path in library_sources()}
     keys = {
-        i.name: _key(i, used_memories(i.parameters, plan.memories), family, sources) for i in plan.instances
+        i.name: _key(i, used_memories(i.parameters, plan.memories), family, modules_within(i.module, texts))
+        for i in plan.instances
     }
     found = {key: _cached(cache / f"{key}.json") for key in keys.values()}
     missing: dict[str, Instance] = {}
@@ -132,12 +137,12 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             netlist = json.loads((folder / "netlist.json").read_text())["modules"]
             kinds = {name: str(cell["type"]) for name, cell in netlist[BATCH]["cells"].items()}
             stats = {str(name).lstrip("\\"): about for name, about in modules.items()}
-            return {
-                i.name: replace(
-                    _read(stats[kinds[i.name]]), levels=lut_levels(netlist[kinds[i.name]], i.name)
-                )
-                for i in instances
-            }
+            counts = {}
+            for i in instances:
+                paths = paths_of(netlist[kinds[i.name]], i.name)
+                levels = max((path.levels for path in paths), default=0)
+                counts[i.name] = replace(_read(stats[kinds[i.name]]), levels=levels, paths=paths)
+            return counts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
 
@@ -170,10 +175,28 @@ def _cached(path: Path) -> Count | None:
     if not path.is_file():
         return None
     try:
-        return Count(**json.loads(path.read_text()))
-    except (ValueError, TypeError):
+        known = json.loads(path.read_text())
+        return Count(**{**known, "paths": tuple(LutPath(*one) for one in known["paths"])})
+    except (ValueError, TypeError, KeyError):
         path.unlink()
         return None
+
+
+def count_rows(plan: Plan, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
+    """Each instance's module, parameters and counts, as plain values."""
+    rows = []
+    for instance in plan.instances:
+        count = counts[instance.name]
+        numbers = {f.name: getattr(count, f.name) for f in fields(count) if f.name != "paths"}
+        about = {"name": instance.name, "module": instance.module, "parameters": dict(instance.parameters)}
+        rows.append({**about, **numbers, "tiles": count.tiles})
+    return rows
+
+
+def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path) -> None:
+    """Write ``count_rows`` as JSON: what ``benchmarks/rtl_cost.py`` reads."""
+    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts))
+    path.write_text(f"[\n{rows}\n]\n", newline="\n")
 
 
 def yosys_name() -> str:
@@ -221,9 +244,21 @@ def _number(count: object) -> int:
     return int(count["count"]) if isinstance(count, dict) else int(str(count))
 
 
-def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: str) -> str:
+def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The sources of a module and of all that it instantiates, by name, from those of the library."""
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = texts[name]
+            waiting += [other for other in texts if re.search(rf"\b{other}\b", texts[name])]
+    return dict(sorted(found.items()))
+
+
+def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    texts = [str(SCHEMA), instance.module, family, version("pyosys"), sources]
+    texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:

@@ -13,6 +13,7 @@ from sqz_hw.rtl.entries import encode, gap_bits, share
 
 def walk(entries, channels: int, taps: int, singles: int, rows: int) -> list[np.ndarray]:
     """What ``sqz_sequencer`` does: the position moves on by gap + 1, a tap ends at ``channels``."""
+    lengths = [0] * rows
     decoded = [np.zeros(channels if r < singles else channels * taps, np.int64) for r in range(rows)]
     row, tap, channel, fresh = -1, taps - 1, channels - 1, True
     for gap, code in zip(entries.gaps, entries.codes, strict=True):
@@ -26,6 +27,8 @@ def walk(entries, channels: int, taps: int, singles: int, rows: int) -> list[np.
             else:
                 tap += 1
         decoded[row][tap * channels + channel] += code
+        lengths[row] += 1
+    assert tuple(lengths) == entries.lengths
     return decoded
 
 

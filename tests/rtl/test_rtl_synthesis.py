@@ -9,9 +9,10 @@ import pytest
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl import synthesis
-from sqz_hw.rtl.depth import lut_levels
+from sqz_hw.rtl.depth import REGISTERS, lut_levels, network_levels, paths_of
+from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.plan import Instance, Link, Plan
-from sqz_hw.rtl.synthesis import Count, count_plan, total
+from sqz_hw.rtl.synthesis import Count, count_plan, modules_within, total
 from sqz_hw.rtl.tools import find_yosys
 
 
@@ -86,3 +87,46 @@ def test_levels_of_a_netlist() -> None:
     cells["r"]["connections"]["Q"] = [7]
     with pytest.raises(ToolError, match="its netlist must have no combinational loop"):
         lut_levels({"cells": cells}, "m")
+
+
+def test_paths_from_port_to_port() -> None:
+    cells = {
+        "r": cell("FDRE", D=("input", [5]), Q=("output", [1])),
+        "a": cell("LUT2", I0=("input", [1]), I1=("input", [2]), O=("output", [3])),
+        "b": cell("LUT2", I0=("input", [3]), O=("output", [4])),
+        "c": cell("LUT1", I0=("input", [6]), O=("output", [5])),
+    }
+    ports = {
+        "clk": {"direction": "input", "bits": [99]},
+        "out_ready": {"direction": "input", "bits": [2, 6]},
+        "in_ready": {"direction": "output", "bits": [4]},
+        "out_valid": {"direction": "output", "bits": [1]},
+    }
+    assert set(paths_of({"cells": cells, "ports": ports}, "m")) == {
+        LutPath("out_ready[0]", "in_ready", 2),
+        LutPath("out_ready[1]", REGISTERS, 1),
+        LutPath(REGISTERS, "in_ready", 2),
+        LutPath(REGISTERS, "out_valid", 0),
+    }
+
+
+def test_paths_are_joined_from_module_to_module() -> None:
+    links = tuple(Link(name, 8) for name in ("a", "b", "c"))
+    instances = tuple(
+        Instance("m", name, {}, {"in": (i,), "out": (o,)}, "s")
+        for name, i, o in (("one", "a", "b"), ("two", "b", "c"))
+    )
+    plan = Plan("p", None, {}, links, instances, {}, {}, "a", "c", 8, 8, 1, 1)  # type: ignore[arg-type]
+    first = (LutPath(REGISTERS, "out_valid", 2), LutPath("out_ready", REGISTERS, 1))
+    second = (LutPath("in_valid", "in_ready", 3), LutPath(REGISTERS, REGISTERS, 4))
+    # two LUTs to the valid of b, three on to its ready, one to a register of the first
+    assert network_levels(plan, {"one": first, "two": second}) == (6, "b > b > one")
+    assert network_levels(plan, {"one": (), "two": second}) == (4, "two")
+    with pytest.raises(ToolError, match="the accelerator must have no combinational loop"):
+        network_levels(plan, {"one": (LutPath("out_ready", "out_valid", 1),), "two": second})
+
+
+def test_a_module_is_kept_by_its_own_sources_alone() -> None:
+    texts = {"a": "b b1 (); // c", "b": "", "c": "a a1 ();", "bc": ""}
+    assert list(modules_within("a", texts)) == ["a", "b", "c"]
+    assert list(modules_within("b", texts)) == ["b"]

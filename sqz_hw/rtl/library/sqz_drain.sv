@@ -26,6 +26,8 @@ module sqz_drain #(
 );
   localparam int GROUPS = P / Q;
   localparam int GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
+  localparam int LEVELS = $clog2(GROUPS);
+  localparam int FULL = SUM + 1;  // a sum and its carry
   localparam int RW = (ROWS > 1) ? $clog2(ROWS) : 1;
   (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
   reg [BIAS-1:0] biases[0:ROWS-1];
@@ -60,17 +62,23 @@ module sqz_drain #(
 
   wire [Q*OUT-1:0] values;
   for (genvar q = 0; q < Q; q++) begin : gen_unit
-    reg signed [SUM-1:0] sum;
-    reg lost;
-    always @* begin
-      sum  = 0;
-      lost = 1'b0;
-      for (int g = 0; g < GROUPS; g++)
-        if (group == GW'(g)) begin
-          sum  = $signed(sums[(g*Q+q)*SUM+:SUM]);
-          lost = carry[g*Q+q];
+    // A tree of two-way choices, which fills LUTs better than a comparison for each group.
+    for (genvar l = 0; l <= LEVELS; l++) begin : gen_level
+      localparam int LEFT = (GROUPS + (1 << l) - 1) >> l;
+      wire [LEFT*FULL-1:0] words;
+      for (genvar g = 0; g < LEFT; g++) begin : gen_choice
+        if (l == 0) begin : gen_sum
+          assign words[g*FULL+:FULL] = {carry[g*Q+q], sums[(g*Q+q)*SUM+:SUM]};
+        end else if (2 * g + 1 < (GROUPS + (1 << (l - 1)) - 1) >> (l - 1)) begin : gen_two
+          assign words[g*FULL+:FULL] = group[l-1]
+              ? gen_level[l-1].words[(2*g+1)*FULL+:FULL] : gen_level[l-1].words[2*g*FULL+:FULL];
+        end else begin : gen_one
+          assign words[g*FULL+:FULL] = gen_level[l-1].words[2*g*FULL+:FULL];
         end
+      end
     end
+    wire signed [SUM-1:0] sum = $signed(gen_level[LEVELS].words[SUM-1:0]);
+    wire lost = gen_level[LEVELS].words[SUM];
     sqz_requantise #(
         .SUM(SUM), .UP(UP), .BIAS(BIAS), .TOTAL(TOTAL), .DROP(DROP), .ROUNDING(ROUNDING), .OUT(OUT),
         .OUT_SIGNED(OUT_SIGNED), .SATURATE(SATURATE)

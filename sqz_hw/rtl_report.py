@@ -1,0 +1,104 @@
+"""What the report of a StreamRTL build says of its plan: columns of resources, memory, notes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from sqz_hw.estimate.layer_resources import LayerResources
+from sqz_hw.estimate.parts import Part
+from sqz_hw.estimate.ranges import ZERO, Range
+from sqz_hw.report.content import MemorySection, ResourceColumn
+from sqz_hw.rtl.accelerator import Accelerated
+from sqz_hw.rtl.cost import SPREAD
+from sqz_hw.rtl.depth import network_levels
+from sqz_hw.rtl.plan import Plan
+from sqz_hw.rtl.simulate import Measured, lanes, useful_products
+from sqz_hw.rtl.synthesis import Count, total, yosys_name
+
+
+def estimated(accelerated: Accelerated) -> ResourceColumn:
+    """The cost model's column."""
+    cost = accelerated.cost
+    blocks = math.ceil(2 * cost.tiles)
+    totals: dict[str, Range | None] = {
+        "LUT": _around(cost.lut), "FF": _around(cost.ff), "DSP": Range.exactly(cost.dsp),
+        "BRAM18": Range.exactly(blocks), "BRAM36": Range.exactly(-(-blocks // 2)), "URAM": ZERO,
+    }  # fmt: skip
+    return ResourceColumn("estimate", None, "StreamRTL's cost model, fitted to Yosys's counts", totals)
+
+
+def _around(value: float) -> Range:
+    return Range(math.floor(value * (1 - SPREAD)), round(value), math.ceil(value * (1 + SPREAD)))
+
+
+def counted(plan: Plan, counts: Mapping[str, Count]) -> ResourceColumn:
+    """Yosys's column, by stage."""
+    stages: dict[str, list[Count]] = {}
+    for instance in plan.instances:
+        stages.setdefault(instance.stage, []).append(counts[instance.name])
+    return ResourceColumn(
+        "yosys", None, yosys_name(), _exact(total(counts.values())),
+        tuple(LayerResources(stage, _exact(total(found))) for stage, found in stages.items()),
+    )  # fmt: skip
+
+
+def _exact(count: Count) -> dict[str, Range | None]:
+    blocks = count.bram18 + 2 * count.bram36
+    values = {
+        "LUT": count.lut, "FF": count.ff, "DSP": count.dsp, "BRAM18": blocks, "BRAM36": -(-blocks // 2),
+        "URAM": count.uram,
+    }  # fmt: skip
+    return {name: Range.exactly(value) for name, value in values.items()}
+
+
+def memory(plan: Plan, part: Part) -> MemorySection:
+    """Bits that the memories hold, by what they are for (as generated: exact)."""
+    weights = sum(bits * len(words) for bits, words in plan.memories.values())
+    lines = queues = 0
+    for instance in plan.instances:
+        v = {name: int(value) for name, value in instance.parameters.items() if not isinstance(value, str)}
+        if instance.module == "sqz_sparse_core":
+            deep = v["SLOTS"] << max(1, (v["C"] - 1).bit_length())
+            lines += deep * v["B"] * (v["P"] if v["TAPS"] > 1 else max(v["P"], v["PIN"]))
+            queues += v["QUEUE"] * v["P"] * v["OUT"]
+        elif instance.module == "sqz_max_pool":
+            lines += v["W"] * v["C"] * v["B"]
+        elif instance.module == "sqz_reblock":
+            queues += v["SLOTS"] * v["C"] * v["B"] * max(v["PIN"], v["POUT"])
+    return MemorySection("estimate", weights, lines, queues, part.memory_bits)
+
+
+def notes(
+    plan: Plan, measured: Measured, counts: Mapping[str, Count] | None, stalled: int, stalls: tuple[int, int]
+) -> tuple[str, ...]:
+    """What the columns do not say.
+
+    Args:
+        plan: the accelerator.
+        measured: by the simulation.
+        counts: of each instance, where Yosys counted.
+        stalled: images that were simulated again under random stalls.
+        stalls: per mille of clocks in which pixels were offered and results taken then.
+    """
+    lines = [
+        f"StreamRTL: {lanes(plan)} multiplier lanes, {useful_products(plan):,} products an image "
+        f"with a nonzero weight: {100 * measured.useful:.1f} % of the lanes' clocks, "
+        "measured in the steady state",
+        f"{stalled} of the images were simulated again with pixels offered in {stalls[0] / 10:g} % and "
+        f"results taken in {stalls[1] / 10:g} % of clocks, at random; every tensor is compared there too",
+    ]
+    if counts is not None:
+        deepest = max(plan.instances, key=lambda i: counts[i.name].levels)
+        levels, way = network_levels(plan, {name: count.paths for name, count in counts.items()})
+        lines += [
+            f"longest combinational path of a module: {counts[deepest.name].levels} LUT levels "
+            f"({deepest.name}); through several modules: {levels} ({way}); carry chains and a slice's own "
+            "multiplexers count none",
+        ]
+    lines += [
+        f"queue {name}: {most} of {depth} words used at most"
+        for name, (depth, most) in sorted(measured.queues.items())
+        if most == depth
+    ]
+    return tuple(lines)
