@@ -16,6 +16,8 @@ PORT = 24
 """Unsigned bits that the DSP48's 25-bit signed input takes."""
 BLOCK_WORDS = {9: 4096, 18: 2048, 36: 1024}
 """Words of a RAMB36 by their width (UG473, table 1-7)."""
+LUT_RAM = 64
+"""Words of a LUT RAM (UG474): what a buffer's depth is a multiple of."""
 OVERHEAD = 6
 """Clocks of a block in which no entry leaves: the flush, and the way from one block to the next."""
 
@@ -222,8 +224,9 @@ def slots(rows: Rows, pixels: int) -> int:
     window = rows.window
     if window.side > 1 and not window.edge:
         columns = -(-window.width // pixels)
-        ahead = (window.side - 1) * columns
-        return ahead + 2 + (0 if columns == 1 else (window.side - 2 + pixels) // pixels)
+        reach = (window.side - 1) * columns + (0 if columns == 1 else (window.side - 2 + pixels) // pixels)
+        least = reach + 1 + columns - rows.pitch // pixels + 1  # with what the next row's first block needs
+        return -(-least * rows.channels // LUT_RAM) * LUT_RAM // rows.channels  # more that cost nothing
     if rows.taps == 1 or pixels == rows.height * rows.pitch:
         return 2
     return 4 if pixels >= rows.pitch else 2 * (rows.pitch // pixels + 1) + 2

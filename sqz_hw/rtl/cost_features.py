@@ -79,6 +79,8 @@ def core_memory(v: Values) -> tuple[int, float]:
     if v.get("SHARED"):
         rom += lut_rom((2 if v["ROWS1"] else 1) << v["CODE_BITS"], v["VALUE"])
     deep = v["SLOTS"] << bits_for(v["C"])
+    if v["TAPS"] > 1 and -(-v["SLOTS"] * v["C"] // 64) < -(-deep // 64):
+        deep = v["SLOTS"] * v["C"]  # without gaps
     if v["TAPS"] > 1:
         memory = lanes * lut_ram(deep, v["B"])
     elif v["BLOCK_RAM"]:

@@ -29,7 +29,7 @@ module sqz_window_buffer #(
     parameter int COLUMNS = (P < W) ? W / P : 1,
     parameter int ROWS_OUT = (P < W) ? H : H * W / P,
     parameter int TAIL = P / PIN,
-    parameter int SLOTS = 8,  // blocks held: REACH and BEHIND, the current one, and one that is being written
+    parameter int SLOTS = 8,  // blocks held: REACH and BEHIND, the current one, and as many as are given back at once
     parameter int CW = (C > 1) ? $clog2(C) : 1  // leave it
 ) (
     input  wire             clk,
@@ -52,13 +52,21 @@ module sqz_window_buffer #(
   localparam int ROW_STEP = ACROSS - COLUMNS + 1;                   // blocks to the next that is computed
   localparam int MAP_STEP = ROW_STEP + BLOCKS - ACROSS * ROWS_OUT;  // and from the last to the next map
   localparam int SUBS = P / PIN;
-  localparam int SW = $clog2(SLOTS);
+  // Slots are numbered by their first word where they follow each other without gaps (C is no power of two and
+  // that saves LUT RAMs of 64 words), else one by one.
+  localparam int PACKED = ((SLOTS * C + 63) / 64 < ((SLOTS << CW) + 63) / 64) ? 1 : 0;
+  localparam int UNIT = (PACKED != 0) ? C : 1;
+  localparam int SPAN = SLOTS * UNIT;
+  localparam int SW = $clog2(SPAN);
   localparam int OW = $clog2(SLOTS + 1);
   localparam int NW = (BLOCKS > 1) ? $clog2(BLOCKS) : 1;
   localparam int JW = (ACROSS > 1) ? $clog2(ACROSS) : 1;
   localparam int UW = (SUBS > 1) ? $clog2(SUBS) : 1;
-  localparam int DEPTH = SLOTS << CW;
-  localparam int AW = SW + CW;
+  localparam int DEPTH = (PACKED != 0) ? SLOTS * C : SLOTS << CW;
+  localparam int AW = (PACKED != 0) ? SW : SW + CW;
+  function automatic [AW-1:0] word_of(input [SW-1:0] first, input [CW-1:0] number);
+    word_of = (PACKED != 0) ? AW'(first) + AW'(number) : AW'({first, number});
+  endfunction
 
   // ---- writing ----
   reg [CW-1:0] write_channel;
@@ -94,7 +102,8 @@ module sqz_window_buffer #(
   reg [LAG-1:0] give_one, give_row, give_all;
   wire [OW-1:0] given = give_all[LAG-1] ? OW'(BEHIND + MAP_STEP)
       : give_row[LAG-1] ? OW'(ROW_STEP) : OW'(give_one[LAG-1]);
-  wire [SW:0] next_slot = {1'b0, slot} + (SW + 1)'(step);
+  wire [SW:0] next_slot = {1'b0, slot}
+      + (last_block ? (SW + 1)'(MAP_STEP * UNIT) : row_ends ? (SW + 1)'(ROW_STEP * UNIT) : (SW + 1)'(UNIT));
 
   always @(posedge clk) begin
     if (rst) begin
@@ -116,7 +125,7 @@ module sqz_window_buffer #(
         if (last_channel) write_sub <= last_sub ? 0 : write_sub + 1'b1;
       end
       if (written) begin
-        write_slot   <= (write_slot == SW'(SLOTS - 1)) ? 0 : write_slot + 1'b1;
+        write_slot   <= (write_slot == SW'(SPAN - UNIT)) ? 0 : write_slot + SW'(UNIT);
         write_column <= write_end ? 0 : write_column + 1'b1;
       end
       held  <= held + OW'(written) - given;
@@ -127,7 +136,7 @@ module sqz_window_buffer #(
       if (done) begin
         block  <= last_block ? 0 : block + NW'(step);
         column <= row_ends ? 0 : column + 1'b1;
-        slot   <= (next_slot >= (SW + 1)'(SLOTS)) ? SW'(next_slot - (SW + 1)'(SLOTS)) : next_slot[SW-1:0];
+        slot   <= (next_slot >= (SW + 1)'(SPAN)) ? SW'(next_slot - (SW + 1)'(SPAN)) : next_slot[SW-1:0];
       end
     end
   end
@@ -138,7 +147,7 @@ module sqz_window_buffer #(
     along = (t / SIDE - EDGE) * W + t % SIDE - EDGE + BACK * P;
   endfunction
   localparam int LW = (SIDE > 1) ? $clog2(SIDE) : 1;
-  reg [SW-1:0] low_offset, high_offset;  // of the two blocks, in slots
+  reg [SW-1:0] low_offset, high_offset;  // of the two blocks, as slots are numbered
   reg [LW-1:0] tap_column, tap_row;
   always @* begin
     low_offset  = 0;
@@ -147,8 +156,8 @@ module sqz_window_buffer #(
     tap_row = 0;
     for (int t = 0; t < SIDE * SIDE; t++)
       if (tap == 4'(t)) begin
-        low_offset = SW'((along(t) / P + BACK * (SLOTS - 1)) % SLOTS);
-        high_offset = SW'((along(t) / P + 1 + BACK * (SLOTS - 1)) % SLOTS);
+        low_offset = SW'((along(t) / P + BACK * (SLOTS - 1)) % SLOTS * UNIT);
+        high_offset = SW'((along(t) / P + 1 + BACK * (SLOTS - 1)) % SLOTS * UNIT);
         tap_column = LW'(t % SIDE);
         tap_row = LW'(t / SIDE);
       end
@@ -156,8 +165,8 @@ module sqz_window_buffer #(
   wire [SW:0] low_sum = {1'b0, slot} + {1'b0, low_offset};
   wire [SW:0] high_sum = {1'b0, slot} + {1'b0, high_offset};
   /* verilator lint_off UNUSEDSIGNAL */  // the carry is gone after the subtraction
-  wire [SW:0] low_slot = (low_sum >= (SW + 1)'(SLOTS)) ? low_sum - (SW + 1)'(SLOTS) : low_sum;
-  wire [SW:0] high_slot = (high_sum >= (SW + 1)'(SLOTS)) ? high_sum - (SW + 1)'(SLOTS) : high_sum;
+  wire [SW:0] low_slot = (low_sum >= (SW + 1)'(SPAN)) ? low_sum - (SW + 1)'(SPAN) : low_sum;
+  wire [SW:0] high_slot = (high_sum >= (SW + 1)'(SPAN)) ? high_sum - (SW + 1)'(SPAN) : high_sum;
   /* verilator lint_on UNUSEDSIGNAL */
 
   reg [LW-1:0] column1, column2, row1, row2;
@@ -187,8 +196,8 @@ module sqz_window_buffer #(
     reg [B-1:0] q;
     wire here = write && write_sub == UW'(b / PIN);
     always @(posedge clk) begin
-      if (here) memory[{write_slot, write_channel}] <= in_data[(b%PIN)*B+:B];
-      address <= {high ? high_slot[SW-1:0] : low_slot[SW-1:0], channel};
+      if (here) memory[word_of(write_slot, write_channel)] <= in_data[(b%PIN)*B+:B];
+      address <= word_of(high ? high_slot[SW-1:0] : low_slot[SW-1:0], channel);
       q <= memory[address];
     end
     assign bank[b*B+:B] = q;
