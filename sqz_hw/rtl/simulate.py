@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sqz_hw.errors import BadInputError
 from sqz_hw.rtl import bench
+from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.plan import Plan
 
 Images = npt.NDArray[np.uint8]
@@ -129,6 +130,7 @@ def run_images(
         seed=seed,
         p_valid=p_valid,
         p_ready=p_ready,
+        idle_limit=_patience(plan) * 1000 // max(1, min(p_valid, p_ready)),
     )
     outputs = _values(found.words[0], plan.out_bits).reshape(len(images), plan.words_out)
     done = found.cycles[0][plan.words_out - 1 :: plan.words_out].astype(np.int64)
@@ -141,6 +143,15 @@ def run_images(
     return Measured(
         outputs, tensors, latency, interval, useful_products(plan) / (lanes(plan) * interval), busy, queues
     )
+
+
+def _patience(plan: Plan) -> int:
+    """Clocks without a word in or out after which it is stuck: an image is under way for some intervals."""
+    rows = {stage.name: rows for stage, rows in plan.network.sparse}
+    slowest = max(
+        (clocks(core, rows[name]) for name, cores in plan.cores.items() for core in cores), default=0
+    )
+    return max(2_000_000, 4 * slowest)
 
 
 def useful_products(plan: Plan) -> int:
