@@ -163,7 +163,8 @@ def _core(rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: lis
     parameters: dict[str, int | str] = {
         **geometry(rows, folding.pixels, pixels_in), "C": rows.channels, "TAPS": rows.taps, "ROWS1": singles,
         "ROWS": len(chosen), "P": folding.pixels, "PIN": pixels_in, "Q": folding.units,
-        "SLOTS": slots(rows, folding.pixels), "BLOCK_RAM": int(folding.block_ram), "B": rows.pixel.width,
+        "SLOTS": slots(rows, folding.pixels, pixels_in), "BLOCK_RAM": int(folding.block_ram),
+        "B": rows.pixel.width,
         "ENTRIES": len(entries), "SEGMENT": segment, "LUT_LAST": int(folding.lut_rom), "GAP_BITS": bits,
         "CODE_BITS": rows.code_bits, "VALUE": value, "SHIFT1": rows.shifts[0], "SHIFT3": rows.shifts[1],
         "SHARED": int(rows.books is not None), "CODEBOOK_FILE": f"{name}.codebook.mem",
@@ -219,15 +220,20 @@ def geometry(rows: Rows, pixels: int, pixels_in: int) -> dict[str, int]:
     }  # fmt: skip
 
 
-def slots(rows: Rows, pixels: int) -> int:
-    """Blocks that the input buffer holds: what the taps reach, and one more that is being written."""
+def slots(rows: Rows, pixels: int, pixels_in: int) -> int:
+    """Blocks that the input buffer holds: what the taps reach, and one more that is being written.
+
+    Of a 1x1 layer two, or a row where the input comes in rows: else it would wait while a pool has none.
+    """
     window = rows.window
     if window.side > 1 and not window.edge:
         columns = -(-window.width // pixels)
         reach = (window.side - 1) * columns + (0 if columns == 1 else (window.side - 2 + pixels) // pixels)
         least = reach + 1 + columns - rows.pitch // pixels + 1  # with what the next row's first block needs
         return -(-least * rows.channels // LUT_RAM) * LUT_RAM // rows.channels  # more that cost nothing
-    if rows.taps == 1 or pixels == rows.height * rows.pitch:
+    if rows.taps == 1:
+        return max(2, rows.pitch // max(pixels, pixels_in)) if rows.bursts else 2
+    if pixels == rows.height * rows.pitch:
         return 2
     return 4 if pixels >= rows.pitch else 2 * (rows.pitch // pixels + 1) + 2
 

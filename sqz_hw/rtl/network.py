@@ -255,12 +255,12 @@ def _pitched(network: Network) -> Network:
     def tensor(old: Tensor) -> Tensor:
         return replace(old, pitch=found[old.name])
 
-    stages = tuple(
-        replace(
-            stage,
-            output=tensor(stage.output),
-            rows=None if stage.rows is None else replace(stage.rows, pitch=found[stage.output.name]),
-        )
-        for stage in network.stages
-    )
+    pooled = {stage.output.name for stage in network.stages if stage.kind == "pool"}
+
+    def rows(stage: Stage) -> Rows | None:
+        if stage.rows is None:
+            return None
+        return replace(stage.rows, pitch=found[stage.output.name], bursts=not pooled.isdisjoint(stage.inputs))
+
+    stages = tuple(replace(stage, output=tensor(stage.output), rows=rows(stage)) for stage in network.stages)
     return Network(network.name, tensor(network.pixels), stages, stages[-1].output)

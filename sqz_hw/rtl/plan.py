@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.rtl.core import Core, Folding, make_cores, schedule
+from sqz_hw.rtl.core import Core, Folding, make_cores, schedule, slots
 from sqz_hw.rtl.network import Network, Stage, Tensor
 from sqz_hw.rtl.rows import ROUNDINGS, Rows
 
@@ -331,7 +331,7 @@ class _Planner:
             before = self.pixels[stage.inputs[0]]
             height, width = stage.output.shape[0], stage.output.pitch
             if stage.rows.taps == 1:
-                under_way += 2 * max(pixels, before)
+                under_way += slots(stage.rows, pixels, before) * max(pixels, before)
             else:
                 reach = 0 if pixels == height * width else 1 if pixels >= width else width // pixels + 1
                 under_way += (reach + 2) * pixels

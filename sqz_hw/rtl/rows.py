@@ -67,6 +67,7 @@ class Rows:
         out_type: type of the output.
         fraction: of the sums' grid.
         plain_bits: of a weight's code.
+        bursts: its input comes from a pool: a row of it at a time, and then none for as long.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Rows:
     out_type: FixedPoint
     fraction: int
     plain_bits: int
+    bursts: bool = False
 
     @property
     def taps(self) -> int:
