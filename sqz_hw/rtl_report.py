@@ -60,7 +60,7 @@ def memory(plan: Plan, part: Part) -> MemorySection:
         v = {name: int(value) for name, value in instance.parameters.items() if not isinstance(value, str)}
         if instance.module == "sqz_sparse_core":
             deep = v["SLOTS"] << max(1, (v["C"] - 1).bit_length())
-            lines += deep * v["B"] * (v["P"] if v["TAPS"] == 9 else max(v["P"], v["PIN"]))
+            lines += deep * v["B"] * (v["P"] if v["TAPS"] > 1 else max(v["P"], v["PIN"]))
             queues += v["QUEUE"] * v["P"] * v["OUT"]
         elif instance.module == "sqz_max_pool":
             lines += v["W"] * v["C"] * v["B"]

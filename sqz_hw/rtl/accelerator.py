@@ -16,8 +16,10 @@ from sqz_hw.rtl.plan import Plan, make_plan
 LATENCIES = (3.25, 4.5)
 """Intervals that one image may take by itself: the first that fits, else any."""
 BISECTIONS = 5
-RESERVE = Cost(lut=5000, ff=4000, dsp=0, tiles=22)
-"""Held back for pools, additions, queues and copies until they are counted in the plan itself."""
+RESERVE = Cost(lut=1000, ff=1000)
+"""Held back for what the folding does not count: copies, the last-word counter."""
+ADDITION = Cost(lut=600, ff=600, tiles=3)
+"""Held back for each addition and the queue on the way around."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
         DoesNotFitError: nothing that fast fits.
     """
     network = network_of(design)
-    budget = Budget.of(part.budget, RESERVE)
+    additions = sum(stage.kind == "add" for stage in network.stages)
+    budget = Budget.of(part.budget, RESERVE + ADDITION.times(additions))
     if target_fps is not None:
         return _planned(network, _solved(network, design.clock_mhz * 1e6 / target_fps, budget))
     return _planned(network, _fastest(network, budget))

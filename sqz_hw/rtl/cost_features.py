@@ -7,6 +7,7 @@ source has: a multiplexer's bits, an adder's, a register's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -52,6 +53,11 @@ def lut_ram(words: int, width: int) -> int:
     return 4 * blocks * -(-width // 3) + (width * ((blocks + 2) // 4) if blocks > 1 else 0)
 
 
+def lut_rom(words: int, width: int) -> float:
+    """LUTs of a read-only memory: 64 bits each, and as much as a fifth of them to choose."""
+    return 0.0 if words == 0 else width * max(1.0, words / 64 * 1.2)
+
+
 def entry_tiles(words: int, segment: int) -> float:
     """Tiles of a core's entries: whole segments, and a last one that may be a RAMB18."""
     whole, rest = divmod(words, segment)
@@ -72,9 +78,16 @@ def mux_luts(inputs: int) -> float:
 def core_memory(v: Values) -> tuple[int, float]:
     """LUTs and tiles of a core's memories: entries, input buffer, output queue."""
     lanes = v["P"]
-    tiles = entry_tiles(v["ENTRIES"], v["SEGMENT"])
+    tiles, rom = entry_tiles(v["ENTRIES"], v["SEGMENT"]), 0.0
+    if v.get("LUT_LAST"):
+        tiles = float(v["ENTRIES"] // v["SEGMENT"])
+        rom = lut_rom(v["ENTRIES"] % v["SEGMENT"], v["GAP_BITS"] + v["CODE_BITS"])
+    if v.get("SHARED"):
+        rom += lut_rom((2 if v["ROWS1"] else 1) << v["CODE_BITS"], v["VALUE"])
     deep = v["SLOTS"] << bits_for(v["C"])
-    if v["TAPS"] == 9:
+    if v["TAPS"] > 1 and -(-v["SLOTS"] * v["C"] // 64) < -(-deep // 64):
+        deep = v["SLOTS"] * v["C"]  # without gaps
+    if v["TAPS"] > 1:
         memory = lanes * lut_ram(deep, v["B"])
     elif v["BLOCK_RAM"]:
         groups = max(1, lanes // v["PIN"])
@@ -83,7 +96,7 @@ def core_memory(v: Values) -> tuple[int, float]:
         tiles += groups * block_ram(deep, bits)
     else:
         memory = lut_ram(deep, max(lanes, v["PIN"]) * v["B"])
-    return memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
+    return math.ceil(rom) + memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
 
 
 def core_dsp(v: Values) -> int:
@@ -94,7 +107,7 @@ def core_dsp(v: Values) -> int:
 def core_lut(v: Values) -> Features:
     """Logic of a core, beside its memories."""
     lane_bits = v["P"] * v["B"]
-    window = v["TAPS"] == 9
+    window = v["TAPS"] > 1
     three = v["W"] % v["P"] == 0
     return {
         "one": 1.0,
@@ -119,8 +132,8 @@ def core_ff(v: Values) -> Features:
     in_ram = v["TAPS"] == 1 and v["BLOCK_RAM"]
     return {
         "one": 1.0,
-        "window": float(v["TAPS"] == 9),
-        "read": 0.0 if in_ram else float(lane_bits if v["TAPS"] == 9 else wide),
+        "window": float(v["TAPS"] > 1),
+        "read": 0.0 if in_ram else float(lane_bits if v["TAPS"] > 1 else wide),
         "pixels": float(lane_bits),
         "sums": float(v["P"] * v["SUM"]),
         "requantise": float(v["Q"] * v["TOTAL"]),
@@ -225,8 +238,9 @@ def merge_ff(v: Values) -> Features:
 
 
 def sum_memory(v: Values) -> tuple[int, float]:
-    """LUTs of the sums."""
-    return lut_ram(v["C"], v["OUT"]), 0.0
+    """LUTs of the sums, and of what they begin with."""
+    begin = math.ceil(lut_rom(v["C"], v["OUT"])) if v.get("INIT") else 0
+    return lut_ram(v["C"], v["OUT"]) + begin, 0.0
 
 
 def sum_lut(v: Values) -> Features:
@@ -242,6 +256,21 @@ def sum_ff(v: Values) -> Features:
 def fork_lut(v: Values) -> Features:
     """All sinks ready: one AND."""
     return {"one": 1.0, "sinks": -(-v["N"] // 5)}
+
+
+def regroup_memory(v: Values) -> tuple[int, float]:
+    """Tiles of two bands of rows."""
+    return 0, block_ram(2 * v["S"] * v["W"] * v["C"], v["B"])
+
+
+def regroup_logic(v: Values) -> Features:
+    """Addresses: within a band, a row, a run."""
+    return {"one": 1.0, "counters": float(bits_for(2 * v["S"] * v["W"] * v["C"]))}
+
+
+def argmax_logic(v: Values) -> Features:
+    """The largest so far, its number, a comparison."""
+    return {"one": 1.0, "bits": float(v["B"] + 2 * bits_for(v["C"]))}
 
 
 def _none(v: Values) -> tuple[int, float]:
@@ -261,5 +290,7 @@ MODULES: Mapping[str, tuple[Callable[[Values], tuple[int, float]], Callable[[Val
     "sqz_merge": (_none, merge_lut, merge_ff),
     "sqz_global_sum": (sum_memory, sum_lut, sum_ff),
     "sqz_fork": (_none, fork_lut, _no_ff),
+    "sqz_argmax": (_none, argmax_logic, argmax_logic),
+    "sqz_space_to_depth": (regroup_memory, regroup_logic, regroup_logic),
 }  # fmt: skip
 """For each module: its memory (LUTs, tiles), and the features of its LUTs and of its flip-flops."""

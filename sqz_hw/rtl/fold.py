@@ -12,34 +12,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqz_hw.errors import BadInputError, DoesNotFitError
-from sqz_hw.rtl.core import (
-    BLOCK_WORDS,
-    OVERHEAD,
-    PORT,
-    Folding,
-    Lanes,
-    Rows,
-    check_folding,
-    packs,
-    row_costs,
-    signed_bits,
-    slots,
-    sum_reach,
-)
-from sqz_hw.rtl.cost import Cost, stage_cost
-from sqz_hw.rtl.entries import gap_bits, share
+from sqz_hw.rtl.choices import Choice, Chooser, between, pixels_after, wait
+from sqz_hw.rtl.core import Folding
+from sqz_hw.rtl.cost import Cost
 from sqz_hw.rtl.network import Network, Stage
 
 LUT_SHARE, FF_SHARE, DSP_SHARE, TILE_SHARE = 0.8, 0.6, 0.95, 0.95
 """Shares of a part that a design may take."""
-MOST_CORES = 32
-SUPPLY = 0.9
-"""Share of an interval that a stream's words may take, one a clock."""
 ROUNDS = 40
+RISE, FALL = 1.3, 0.95
+"""A price follows the share of its budget that was used, by no more than these factors a round."""
 FIRST_PRICE = 0.2
 """A budget's share of anything else, against that of LUTs, until the budget is short of it."""
-SPEEDS = (1.0, 1.5, 2.0)
-"""A stage may be so much faster than the interval asks, for latency's sake."""
 LANE_PRICE = 30.0
 """LUTs that a lane may cost elsewhere to be saved: keeps lanes busy."""
 
@@ -64,30 +48,13 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A folding of one stage.
-
-    Attributes:
-        folding: how.
-        clocks: of an image.
-        cost: of all its cores, inputs in words of ``pixels_in``.
-        fill: clocks that it still takes when its last input is there.
-    """
-
-    folding: Folding
-    clocks: int
-    cost: Cost
-    fill: float
-
-
-@dataclass(frozen=True)
 class Solution:
     """Foldings of all sparse stages.
 
     Attributes:
         foldings: by stage.
         clocks: predicted, by stage.
-        cost: of all cores, predicted.
+        cost: of all cores and of what stands between them, but additions and queues, predicted.
         latency: clocks of one image by itself, predicted (roughly).
     """
 
@@ -143,7 +110,7 @@ def solve(
         )  # fmt: skip
         if max(over) <= 1.0 or (budget is None and latency is None):
             return found
-        prices = Prices(*(p * (1.3 if o > 1.0 else 0.97) for p, o in zip(prices, over, strict=True)))
+        prices = Prices(*(p * min(RISE, max(FALL, o)) for p, o in zip(prices, over, strict=True)))
     raise DoesNotFitError(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
         f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
@@ -166,33 +133,40 @@ class Prices(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """The cheapest way to some width of word: its price, its fill, the choices made."""
+    """The cheapest way to some width of word: its price, its cost, its fill, the choices made."""
 
     price: float
+    cost: Cost
     fill: float
     choices: tuple[tuple[str, Choice], ...]
 
 
+class _Step(NamedTuple):
+    """A way through a stage: pixels of a word out, the choice if there is one, cost, fill."""
+
+    pixels: int
+    choice: Choice | None
+    cost: Cost
+    fill: float
+
+
 class _Solver:
     def __init__(self, network: Network, interval: float, dense: bool) -> None:
-        self.network, self.interval, self.dense = network, interval, dense
-        self.choices: dict[tuple[str, int], list[Choice]] = {}
-        self.entries: dict[str, list[int]] = {}
-        self.packed: dict[str, bool] = {}
-        self.reach: dict[str, tuple[int, int]] = {}
-        self.heaviest: dict[tuple[str, int, int], int] = {}
+        self.network, self.interval = network, interval
+        self.chooser = Chooser(interval, dense)
 
     def run(self, prices: Prices) -> Solution:
         """The cheapest way along the network at these prices."""
-        ways: dict[str, dict[int, _Way]] = {self.network.pixels.name: {1: _Way(0.0, 0.0, ())}}
+        ways: dict[str, dict[int, _Way]] = {self.network.pixels.name: {1: _Way(0.0, Cost(), 0.0, ())}}
         for stage in self.network.stages:
             reached: dict[int, _Way] = {}
             for pixels, way in ways[self._main_input(stage)].items():
-                for out, choice, fill in self._steps(stage, pixels, prices):
-                    price = way.price + prices.clock * fill + (_price(choice, prices) if choice else 0.0)
+                for out, choice, cost, fill in self._steps(stage, pixels, prices):
+                    lanes = 0 if choice is None else choice.folding.pixels * choice.folding.cores
+                    price = way.price + prices.clock * fill + _price(cost, lanes, prices)
                     if out not in reached or price < reached[out].price:
                         chosen = () if choice is None else ((stage.name, choice),)
-                        reached[out] = _Way(price, way.fill + fill, way.choices + chosen)
+                        reached[out] = _Way(price, way.cost + cost, way.fill + fill, way.choices + chosen)
             if not reached:
                 raise BadInputError(
                     f"{stage.name}: no folding takes at most {self.interval:.0f} clocks an image; "
@@ -200,171 +174,32 @@ class _Solver:
                 )
             ways[stage.output.name] = reached
         best = min(ways[self.network.result.name].values(), key=lambda way: way.price)
-        cost = Cost()
-        for _, choice in best.choices:
-            cost = cost + choice.cost
         clocks = {name: choice.clocks for name, choice in best.choices}
         foldings = {name: choice.folding for name, choice in best.choices}
-        return Solution(foldings, clocks, cost, next(iter(clocks.values())) + best.fill)
+        return Solution(foldings, clocks, best.cost, next(iter(clocks.values())) + best.fill)
 
     def _main_input(self, stage: Stage) -> str:
         """The input whose words set the pace: of an addition the one made last."""
         order = {s.output.name: i for i, s in enumerate(self.network.stages)}
         return max(stage.inputs, key=lambda name: order.get(name, -1))
 
-    def _steps(self, stage: Stage, pixels: int, prices: Prices) -> list[tuple[int, Choice | None, float]]:
+    def _steps(self, stage: Stage, pixels: int, prices: Prices) -> list[_Step]:
+        """For each width of word out of a stage the cheapest way to it."""
         if stage.rows is None:
-            return [(_pixels_after(stage, pixels), None, _wait(stage, pixels) * self.interval)]
-        found: dict[int, Choice] = {}
-        for choice in self._choices(stage, stage.rows, pixels):
+            source = self.network.tensor(self._main_input(stage))
+            fill = wait(stage, source, pixels) * self.interval
+            return [_Step(pixels_after(stage, source, pixels), None, between(stage, source, pixels), fill)]
+        found: dict[int, tuple[float, Choice]] = {}
+        for choice in self.chooser.choices(stage, stage.rows, pixels):
             p = choice.folding.pixels
-            if (
-                p not in found
-                or _price(choice, prices) + prices.clock * choice.fill
-                < _price(found[p], prices) + prices.clock * found[p].fill
-            ):
-                found[p] = choice
-        return [(p, choice, choice.fill) for p, choice in found.items()]
-
-    def _choices(self, stage: Stage, rows: Rows, pixels_in: int) -> list[Choice]:
-        key = (stage.name, pixels_in)
-        if key not in self.choices:
-            self.choices[key] = [
-                choice for pixels in _widths(rows) for choice in self._with_pixels(rows, pixels, pixels_in)
-            ]
-        return self.choices[key]
-
-    def _with_pixels(self, rows: Rows, pixels: int, pixels_in: int) -> list[Choice]:
-        size = rows.height * rows.width
-        if size * rows.channels / pixels_in > SUPPLY * self.interval:
-            return []
-        if size * len(rows.weights) / pixels > SUPPLY * self.interval:
-            return []
-        kinds: list[Lanes] = ["packed" if pixels % 2 == 0 and self._packs(rows) else "dsp", "lut"]
-        result = []
-        for units in (u for u in range(1, pixels + 1) if pixels % u == 0):
-            result += self._with_units(rows, pixels, pixels_in, units, kinds)
-        return result
-
-    def _with_units(
-        self, rows: Rows, pixels: int, pixels_in: int, units: int, kinds: list[Lanes]
-    ) -> list[Choice]:
-        result = []
-        costs = self._costs(rows, pixels // units)
-        blocks = rows.height * rows.width // pixels
-        for speed in SPEEDS:
-            room = self.interval / speed / blocks - OVERHEAD
-            if room < max(costs):
-                continue
-            cores = max(1, int(-(-sum(costs) // room)))
-            while cores <= min(MOST_CORES, len(costs)):
-                load = self._heaviest(rows, pixels // units, cores)
-                if load <= room:
-                    break
-                cores += 1
-            else:
-                continue
-            for lanes in kinds:
-                for block in (False, True) if rows.taps == 1 else (False,):
-                    folding = Folding(pixels, cores, units, lanes, block, self.dense)
-                    try:
-                        check_folding(rows, folding, pixels_in)
-                    except BadInputError:
-                        continue
-                    values = _parameters(rows, folding, pixels_in, load, self._reach(rows))
-                    cost = stage_cost("sqz_sparse_core", values).times(cores)
-                    clocks = blocks * (load + OVERHEAD)
-                    result.append(Choice(folding, clocks, cost, _fill(rows, pixels, pixels_in) * clocks))
-        return result
-
-    def _reach(self, rows: Rows) -> tuple[int, int]:
-        if rows.name not in self.reach:
-            self.reach[rows.name] = sum_reach(rows, range(len(rows.weights)))
-        return self.reach[rows.name]
-
-    def _packs(self, rows: Rows) -> bool:
-        if rows.name not in self.packed:
-            self.packed[rows.name] = packs(rows, range(len(rows.weights)))
-        return self.packed[rows.name]
-
-    def _costs(self, rows: Rows, spacing: int) -> list[int]:
-        if rows.name not in self.entries:
-            self.entries[rows.name] = row_costs(rows, 1, self.dense)
-        return [max(spacing, cost) for cost in self.entries[rows.name]]
-
-    def _heaviest(self, rows: Rows, spacing: int, cores: int) -> int:
-        """Clocks of a block on the core that has most to do."""
-        key = (rows.name, spacing, cores)
-        if key not in self.heaviest:
-            costs = self._costs(rows, spacing)
-            loads = [0] * cores
-            for cost, core in zip(costs, share(costs, cores), strict=True):
-                loads[core] += cost
-            self.heaviest[key] = max(loads)
-        return self.heaviest[key]
+            lanes = p * choice.folding.cores
+            price = _price(choice.cost, lanes, prices) + prices.clock * choice.fill
+            if p not in found or price < found[p][0]:
+                found[p] = (price, choice)
+        return [_Step(p, choice, choice.cost, choice.fill) for p, (_, choice) in found.items()]
 
 
-def _parameters(
-    rows: Rows, folding: Folding, pixels_in: int, entries: int, reach: tuple[int, int]
-) -> dict[str, int]:
-    """As ``core`` has them, for the average core; what only its own weights can say is bounded."""
-    low, high = reach
-    sums = signed_bits(low, high)
-    bias_bits = signed_bits(min(rows.biases), max(rows.biases))
-    bits = 1 if folding.dense else gap_bits(rows.channels)
-    width = bits + rows.code_bits
-    return {
-        "P": folding.pixels, "Q": folding.units, "PIN": pixels_in, "LUTS": int(folding.lanes == "lut"),
-        "PACK": int(folding.lanes == "packed"), "ENTRIES": entries, "C": rows.channels, "TAPS": rows.taps,
-        "SEGMENT": BLOCK_WORDS[next(w for w in sorted(BLOCK_WORDS) if w >= width)], "W": rows.width,
-        "SLOTS": slots(rows, folding.pixels), "B": rows.pixel.width, "BLOCK_RAM": int(folding.block_ram),
-        "QUEUE": 16, "OUT": rows.out_type.width, "SUM": sums, "BIAS": bias_bits,
-        "TOTAL": max(sums + rows.up, bias_bits) + 1, "ROWS": -(-len(rows.weights) // folding.cores),
-        "GAP_BITS": bits, "CODE_BITS": rows.code_bits,
-        "VALUE": rows.code_bits + max(rows.shifts), "SPLIT": PORT - rows.pixel.width,
-    }  # fmt: skip
-
-
-def _widths(rows: Rows) -> list[int]:
-    """Pixels in parallel that fit the map: what divides a row, or whole rows that divide the map."""
-    size = rows.height * rows.width
-    return [
-        p for p in range(1, min(size, 64) + 1)
-        if size % p == 0 and (rows.width % p == 0 or p % rows.width == 0)
-    ]  # fmt: skip
-
-
-def _pixels_after(stage: Stage, pixels: int) -> int:
-    """Pixels of a word out of a stage without weights, as the plan makes them."""
-    if stage.kind == "pool":
-        width = stage.layer.in_shape[1] - stage.padding[1 + 2]
-        whole = pixels == width or pixels % 2 or width % pixels
-        return stage.output.shape[1] if whole else pixels // 2
-    return 1 if stage.kind in ("sum", "argmax") else pixels
-
-
-def _wait(stage: Stage, pixels: int) -> float:
-    """Share of an image that a stage without weights has still to give when its last input is there."""
-    height, width, _ = stage.layer.in_shape
-    if stage.kind != "pool":
-        return 0.0
-    width -= stage.padding[3]
-    height -= stage.padding[1]
-    reblocked = pixels != width and (pixels % 2 != 0 or width % pixels != 0)
-    return pixels / (height * width) if reblocked else 0.0
-
-
-def _fill(rows: Rows, pixels: int, pixels_in: int) -> float:
-    """Share of an image that a stage has still to compute when its last input is there."""
-    size = rows.height * rows.width
-    if rows.taps == 1:
-        return max(pixels, pixels_in) / size
-    reach = 0 if pixels == size else 1 if pixels >= rows.width else rows.width // pixels + 1
-    return min(1.0, pixels * (reach + 1) / size)
-
-
-def _price(choice: Choice, prices: Prices) -> float:
-    cost, lanes = choice.cost, choice.folding.pixels * choice.folding.cores
+def _price(cost: Cost, lanes: int, prices: Prices) -> float:
     return (
         prices.lut * cost.lut
         + prices.ff * cost.ff

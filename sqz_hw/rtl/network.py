@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from sqz_hw.design import Design, DesignLayer, Op, Shape
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import FixedPoint
-from sqz_hw.rtl.core import ROUNDINGS, Rows, rows_of
+from sqz_hw.rtl.pitch import pitches
+from sqz_hw.rtl.rows import ROUNDINGS, Rows, rows_of
+from sqz_hw.verify.requantise import requantise
 
 StageKind = Literal["sparse", "pool", "add", "sum", "argmax"]
 NO_PADDING = (0, 0, 0, 0)
@@ -20,15 +24,21 @@ class Tensor:
 
     Attributes:
         name: the design's stream that holds the same values.
-        shape: height, width, channels.
+        shape: height, width, channels, without the border.
         type: of a value.
         source: the stage that makes it, or None for the pixels.
+        pitch: columns that flow: the width, or more, which nobody reads.
+        border: lines of constants around the map, which do not flow.
+        constants: their values by channel.
     """
 
     name: str
     shape: Shape
     type: FixedPoint
     source: str | None
+    pitch: int
+    border: int = 0
+    constants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,7 @@ class _Reader:
         self.design = design
         self.alias = {design.input.name: (design.input.name, NO_PADDING)}
         self.stages: list[Stage] = []
+        self.tensors: dict[str, Tensor] = {}
         self.pending: dict[str, DesignLayer] = {}  # convolutions that wait for their concatenation
 
     def read(self) -> Network:
@@ -109,13 +120,13 @@ class _Reader:
         if self.pending:
             raise self._unsupported(next(iter(self.pending.values())), "a convolution that nothing reads")
         source = design.input
-        pixels = Tensor(source.name, source.shape, source.type, None)
+        pixels = Tensor(source.name, source.shape, source.type, None, source.shape[1])
         if not self.stages or source.type.signed:
             raise BadInputError(
                 f"design {design.name}: StreamRTL needs unsigned pixels and a layer, not {source.type} and "
                 f"{len(self.stages)} layers; build the design again"
             )
-        return Network(design.name, pixels, tuple(self.stages), self.stages[-1].output)
+        return _pitched(Network(design.name, pixels, tuple(self.stages), self.stages[-1].output))
 
     def _layer(self, layer: DesignLayer) -> None:
         tensors = [self.alias.get(name, (name, NO_PADDING)) for name in layer.inputs]
@@ -133,24 +144,18 @@ class _Reader:
             self._other(layer, names, padding)
 
     def _conv(self, layer: DesignLayer, source: str, padding: tuple[int, int, int, int]) -> None:
-        side = layer.kernel // 2
-        if padding != (side,) * 4:
+        if len(set(padding)) != 1 or (self.tensors[source].border if source in self.tensors else 0):
             raise self._unsupported(
                 layer, f"a {layer.kernel}x{layer.kernel} convolution with padding {padding}"
             )
         reader = next((r for r in self.design.layers if layer.outputs[0] in r.inputs), None)
-        if reader is not None and reader.op is Op.CONCAT:
+        if reader is not None and reader.op is Op.CONCAT and padding[0] == layer.kernel // 2:
             self.pending[layer.outputs[0]] = layer
             return
         pixel = self.design.stream(layer.inputs[0]).type
-        self._add(
-            layer.name,
-            "sparse",
-            (source,),
-            layer,
-            layer.outputs[0],
-            rows_of(None, layer, pixel, layer.in_shape[2]),
-        )
+        rows = rows_of(None, layer, pixel, layer.in_shape[2], padding[0])
+        border = padding[0] if layer.kernel == 1 else 0
+        self._add(layer.name, "sparse", (source,), layer, layer.outputs[0], rows, border=border)
 
     def _expand(self, layer: DesignLayer) -> None:
         parts = [self.pending.pop(name, None) for name in layer.inputs]
@@ -191,6 +196,8 @@ class _Reader:
             raise self._unsupported(layer, f"an addition of {len(names)} maps to {layer.out_type}")
         if layer.op is Op.ADD and not any(a in self._ancestors(b) for a, b in (names, names[::-1])):
             raise self._unsupported(layer, "a bypass with a convolution of its own")
+        if layer.op is not Op.GLOBAL_SUM and any(self.tensors[n].border for n in names if n in self.tensors):
+            raise self._unsupported(layer, f"a padded 1x1 convolution before a {layer.op.value}")
         if layer.op is not Op.MAX_POOL and padding != NO_PADDING:
             raise self._unsupported(layer, f"a padded {layer.op.value}")
         self._add(layer.name, kinds[layer.op], names, layer, layer.outputs[0], None, padding)
@@ -217,10 +224,14 @@ class _Reader:
 
     def _add(
         self, name: str, kind: StageKind, inputs: tuple[str, ...], layer: DesignLayer, output: str,
-        rows: Rows | None, padding: tuple[int, int, int, int] = NO_PADDING,
+        rows: Rows | None, padding: tuple[int, int, int, int] = NO_PADDING, *, border: int = 0,
     ) -> None:  # fmt: skip
         stream = self.design.stream(output)
-        tensor = Tensor(output, stream.shape, stream.type, name)
+        height, width, channels = stream.shape
+        shape = (height - 2 * border, width - 2 * border, channels)
+        constants = _constants(rows) if border and rows is not None else ()
+        tensor = Tensor(output, shape, stream.type, name, shape[1], border, constants)
+        self.tensors[output] = tensor
         self.stages.append(Stage(name, kind, inputs, tensor, layer, rows, padding))
         self.alias[output] = (output, NO_PADDING)
 
@@ -229,3 +240,27 @@ class _Reader:
             f"{layer.name}: StreamRTL does not build {what}; use the Vitis or Vivado backend, "
             "or another architecture"
         )
+
+
+def _constants(rows: Rows) -> tuple[int, ...]:
+    """What a row gives where all it sees is zero."""
+    sums = FixedPoint(64, 64 - rows.fraction, True)
+    return tuple(int(v) for v in requantise(np.array(rows.biases, np.int64), sums, rows.out_type))
+
+
+def _pitched(network: Network) -> Network:
+    """The network with the columns that each map is carried in."""
+    found = pitches(network)
+
+    def tensor(old: Tensor) -> Tensor:
+        return replace(old, pitch=found[old.name])
+
+    pooled = {stage.output.name for stage in network.stages if stage.kind == "pool"}
+
+    def rows(stage: Stage) -> Rows | None:
+        if stage.rows is None:
+            return None
+        return replace(stage.rows, pitch=found[stage.output.name], bursts=not pooled.isdisjoint(stage.inputs))
+
+    stages = tuple(replace(stage, output=tensor(stage.output), rows=rows(stage)) for stage in network.stages)
+    return Network(network.name, tensor(network.pixels), stages, stages[-1].output)

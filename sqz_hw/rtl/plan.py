@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.rtl.core import ROUNDINGS, Core, Folding, Rows, make_cores, schedule
+from sqz_hw.rtl.core import Core, Folding, make_cores, schedule, slots
 from sqz_hw.rtl.network import Network, Stage, Tensor
+from sqz_hw.rtl.rows import ROUNDINGS, Rows
 
 Memory = tuple[int, tuple[int, ...]]
 """Bits of a word, and the words."""
@@ -102,6 +103,30 @@ def make_plan(network: Network, foldings: Foldings, *, adders: int = 2) -> Plan:
     return _Planner(network, foldings, adders).plan()
 
 
+def pool_pixels(pitch: int, pixels: int) -> int:
+    """Pixels of the words that a pool takes: as they come, or whole rows where they are odd."""
+    return pitch if pixels % 2 or pitch % pixels else pixels
+
+
+def pool_parameters(source: Tensor, output: Tensor, pixels: int) -> dict[str, int | str]:
+    """Of the pool between two tensors, with words of so many pixels."""
+    height, width, channels = source.shape
+    bits = source.pitch * channels * source.type.width
+    return {
+        "B": source.type.width, "W": source.pitch, "WIDTH": width, "H": height, "C": channels, "P": pixels,
+        "WOUT": output.pitch, "HOUT": output.shape[0], "BLOCK_RAM": int(bits > BRAM_FROM_BITS),
+    }  # fmt: skip
+
+
+def reblock_parameters(tensor: Tensor, before: int, pixels: int, slots: int) -> dict[str, int | str]:
+    """Of a queue of blocks of a tensor that changes their size."""
+    bits = slots * tensor.shape[2] * max(before, pixels) * tensor.type.width
+    return {
+        "B": tensor.type.width, "C": tensor.shape[2], "PIN": before, "POUT": pixels, "SLOTS": slots,
+        "BLOCK_RAM": int(bits > BRAM_FROM_BITS),
+    }  # fmt: skip
+
+
 class _Planner:
     def __init__(self, network: Network, foldings: Foldings, adders: int) -> None:
         self.network, self.foldings, self.adders = network, foldings, adders
@@ -119,7 +144,7 @@ class _Planner:
             self._stage(stage)
         out = self.ends[network.result.name].pop()
         shape = network.result.shape
-        if self.pixels[network.result.name] != 1:
+        if self.pixels[network.result.name] != 1 or network.result.border:
             raise BadInputError(
                 f"design {network.name}: StreamRTL ends in a global sum or an arg max, not in a map of "
                 f"{shape}; add a global average"
@@ -142,21 +167,28 @@ class _Planner:
     def _offer(self, tensor: Tensor, pixels: int, link: str) -> None:
         """A tensor is there, in words of so many pixels: copy it for all that read it."""
         self.pixels[tensor.name] = pixels
-        readers = self.network.readers(tensor.name)
         copies = []
-        for reader in readers:
-            cores = self.foldings[reader.name].cores if reader.rows is not None else 1
-            copies += [f"{link}_to_{reader.name}{f'_{i}' if cores > 1 else ''}" for i in range(cores)]
+        for reader in self.network.readers(tensor.name):
+            copies += [f"{link}_to_{name}" for name in self._mouths(reader)]
+        self.ends[tensor.name] = self._fork(link, tensor, copies)
+
+    def _mouths(self, reader: Stage) -> list[str]:
+        """Names for the copies that a stage takes of its input."""
+        rows = reader.rows
+        cores = 1 if rows is None or rows.window.step > 1 else self.foldings[reader.name].cores
+        return [reader.name if cores == 1 else f"{reader.name}_{i}" for i in range(cores)]
+
+    def _fork(self, link: str, tensor: Tensor, copies: list[str]) -> list[str]:
+        """The link for one reader; for several, links of these names that copy it."""
         if len(copies) <= 1:
-            self.ends[tensor.name] = [link]
-            return
+            return [link]
         for name in copies:
-            self._link(name, tensor, pixels, whole=False, data=link)
+            self._link(name, tensor, self.links[link].pixels, whole=False, data=link)
         self._instance(
             "sqz_fork", f"{link}_fork", {"N": len(copies)},
-            {"in": (link,), "out": tuple(copies)}, readers[0].name, clocked=False,
+            {"in": (link,), "out": tuple(copies)}, self.network.readers(tensor.name)[0].name, clocked=False,
         )  # fmt: skip
-        self.ends[tensor.name] = copies
+        return copies
 
     def _take(self, tensor: str, count: int = 1) -> list[str]:
         taken, self.ends[tensor] = self.ends[tensor][:count], self.ends[tensor][count:]
@@ -171,11 +203,8 @@ class _Planner:
     def _reblock(self, link: str, tensor: Tensor, pixels: int, slots: int, stage: str) -> str:
         before = self.pixels[tensor.name]
         name = f"{stage}_reblock_{tensor.name}"
-        bits = slots * tensor.shape[2] * max(before, pixels) * tensor.type.width
         self._instance(
-            "sqz_reblock", name,
-            {"B": tensor.type.width, "C": tensor.shape[2], "PIN": before, "POUT": pixels, "SLOTS": slots,
-             "BLOCK_RAM": int(bits > BRAM_FROM_BITS)},
+            "sqz_reblock", name, reblock_parameters(tensor, before, pixels, slots),
             {"in": (link,), "out": (self._link(f"{name}_out", tensor, pixels, whole=False),)}, stage,
         )  # fmt: skip
         return f"{name}_out"
@@ -193,9 +222,25 @@ class _Planner:
         else:
             self._argmax(stage)
 
+    def _regrouped(self, stage: Stage, rows: Rows) -> list[str]:
+        """The pixels regrouped for a convolution with a stride, a link for each core."""
+        tensor = self.network.tensor(stage.inputs[0])
+        height, width, channels = tensor.shape
+        if self.pixels[tensor.name] != 1 or tensor.pitch != width:
+            raise BadInputError(
+                f"{stage.name}: StreamRTL dissolves the stride of the first layer only; use the Vitis backend"
+            )
+        name = self._link(f"{stage.name}_regrouped", tensor, 1, whole=False)
+        self._instance(
+            "sqz_space_to_depth", f"{stage.name}_regroup",
+            {"B": tensor.type.width, "W": width, "H": height, "C": channels, "S": rows.window.step},
+            {"in": tuple(self._take(tensor.name)), "out": (name,)}, stage.name,
+        )  # fmt: skip
+        return self._fork(name, tensor, [f"{name}_to_{i}" for i in range(self.foldings[stage.name].cores)])
+
     def _sparse(self, stage: Stage, rows: Rows) -> None:
         folding, source = self.foldings[stage.name], stage.inputs[0]
-        links = self._take(source, folding.cores)
+        links = self._regrouped(stage, rows) if rows.window.step > 1 else self._take(source, folding.cores)
         cores = make_cores(rows, folding, self.pixels[source])
         self.cores[stage.name] = cores
         width = folding.pixels * stage.output.type.width
@@ -220,31 +265,24 @@ class _Planner:
 
     def _pool(self, stage: Stage) -> None:
         source = self.network.tensor(stage.inputs[0])
-        height, width, channels = source.shape
         (link,) = self._take(source.name)
-        pixels = self.pixels[source.name]
-        if pixels != width and (pixels % 2 or width % pixels):
-            pixels = width
+        pixels = pool_pixels(source.pitch, self.pixels[source.name])
+        if pixels != self.pixels[source.name]:
             link = self._reblock(link, source, pixels, 2, stage.name)
-        out_height, out_width, _ = stage.output.shape
-        if pixels != width and 2 * out_width != width:
+        parameters = pool_parameters(source, stage.output, pixels)
+        if pixels != source.pitch and 2 * stage.output.pitch != source.pitch:
             raise BadInputError(
-                f"{stage.name}: a pool whose windows do not cover a row of {width} needs whole rows, "
+                f"{stage.name}: a pool whose windows do not cover a row of {source.pitch} needs whole rows, "
                 f"not {pixels} pixels in parallel; fold the layer before it by rows"
             )
-        out = out_width if pixels == width else pixels // 2
-        if width // pixels * channels < 2:
+        if source.pitch // pixels * source.shape[2] < 2 or source.pitch - source.shape[1] >= pixels:
             raise BadInputError(
-                f"{stage.name}: a pool needs rows of at least 2 words, not 1; give it more channels"
+                f"{stage.name}: a pool needs rows of at least 2 words, the last of them within the map, not "
+                f"words of {pixels} pixels; fold the layer before it otherwise"
             )
-        bits = width * channels * source.type.width
+        out = stage.output.pitch if pixels == source.pitch else pixels // 2
         name = self._link(f"{stage.name}_out", stage.output, out)
-        self._instance(
-            "sqz_max_pool", stage.name,
-            {"B": source.type.width, "W": width, "H": height, "C": channels, "P": pixels, "WOUT": out_width,
-             "HOUT": out_height, "BLOCK_RAM": int(bits > BRAM_FROM_BITS)},
-            {"in": (link,), "out": (name,)}, stage.name,
-        )  # fmt: skip
+        self._instance("sqz_max_pool", stage.name, parameters, {"in": (link,), "out": (name,)}, stage.name)
         self._offer(stage.output, out, name)
 
     def _add(self, stage: Stage) -> None:
@@ -291,9 +329,9 @@ class _Planner:
                 )
             pixels = self.foldings[stage.name].pixels
             before = self.pixels[stage.inputs[0]]
-            height, width, _ = stage.output.shape
+            height, width = stage.output.shape[0], stage.output.pitch
             if stage.rows.taps == 1:
-                under_way += 2 * max(pixels, before)
+                under_way += slots(stage.rows, pixels, before) * max(pixels, before)
             else:
                 reach = 0 if pixels == height * width else 1 if pixels >= width else width // pixels + 1
                 under_way += (reach + 2) * pixels
@@ -307,10 +345,15 @@ class _Planner:
         pixels = self.pixels[source.name]
         height, width, channels = source.shape
         name = self._link(f"{stage.name}_out", stage.output, 1)
+        out, file = stage.output.type.width, f"{stage.name}.sums.mem"
+        outside = (height + 2 * source.border) * (width + 2 * source.border) - height * width
+        if source.border:
+            mask = (1 << out) - 1
+            self.memories[file] = (out, tuple(outside * value & mask for value in source.constants))
         self._instance(
             "sqz_global_sum", stage.name,
-            {"B": source.type.width, "C": channels, "P": pixels, "BLOCKS": height * width // pixels,
-             "OUT": stage.output.type.width},
+            {"B": source.type.width, "C": channels, "P": pixels, "BLOCKS": height * source.pitch // pixels,
+             "W": source.pitch, "WIDTH": width, "INIT": int(source.border > 0), "FILE": file, "OUT": out},
             {"in": (link,), "out": (name,)}, stage.name,
         )  # fmt: skip
         self._offer(stage.output, 1, name)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sqz_hw.errors import BadInputError
 from sqz_hw.rtl import bench
+from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.plan import Plan
 
 Images = npt.NDArray[np.uint8]
@@ -129,6 +130,7 @@ def run_images(
         seed=seed,
         p_valid=p_valid,
         p_ready=p_ready,
+        idle_limit=_patience(plan) * 1000 // max(1, min(p_valid, p_ready)),
     )
     outputs = _values(found.words[0], plan.out_bits).reshape(len(images), plan.words_out)
     done = found.cycles[0][plan.words_out - 1 :: plan.words_out].astype(np.int64)
@@ -141,6 +143,15 @@ def run_images(
     return Measured(
         outputs, tensors, latency, interval, useful_products(plan) / (lanes(plan) * interval), busy, queues
     )
+
+
+def _patience(plan: Plan) -> int:
+    """Clocks without a word in or out after which it is stuck: an image is under way for some intervals."""
+    rows = {stage.name: rows for stage, rows in plan.network.sparse}
+    slowest = max(
+        (clocks(core, rows[name]) for name, cores in plan.cores.items() for core in cores), default=0
+    )
+    return max(2_000_000, 4 * slowest)
 
 
 def useful_products(plan: Plan) -> int:
@@ -178,12 +189,17 @@ def _tensors(plan: Plan, folder: Path, count: int) -> dict[str, Codes]:
             continue
         tensor = plan.network.tensor(link.tensor)
         height, width, channels = tensor.shape
-        blocks = height * width // link.pixels
+        blocks = height * tensor.pitch // link.pixels
         lines = (folder / f"{link.tensor}.probe").read_text().split()[: count * blocks * channels]
         size = -(-link.width // 8)
         raw = np.frombuffer(b"".join(int(line, 16).to_bytes(size, "little") for line in lines), np.uint8)
         bits = np.unpackbits(raw.reshape(-1, size), axis=1, bitorder="little")[:, : link.width]
         words = _values(bits, tensor.type.width)  # words x pixels
         maps = words.reshape(count * blocks, channels, link.pixels).transpose(0, 2, 1)
-        result[link.tensor] = maps.reshape(count, height, width, channels)
+        flowing = maps.reshape(count, height, tensor.pitch, channels)[:, :, :width]
+        border = tensor.border
+        whole = np.zeros((count, height + 2 * border, width + 2 * border, channels), np.int64)
+        whole[...] = tensor.constants or 0
+        whole[:, border : border + height, border : border + width] = flowing
+        result[link.tensor] = whole
     return result

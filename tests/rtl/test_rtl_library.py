@@ -34,6 +34,46 @@ def test_max_pool(tmp_path: Path, width: int, height: int, channels: int, pixels
 
 
 @pytest.mark.parametrize(
+    ("width", "pitch", "pixels", "hangs"), [(7, 8, 4, False), (7, 8, 8, False), (6, 8, 4, True)]
+)
+def test_max_pool_leaves_out_what_is_beyond_the_map(
+    tmp_path: Path, width: int, pitch: int, pixels: int, hangs: bool
+) -> None:
+    maps = RNG.integers(0, 256, (3, width, pitch, 5))
+    padded = np.pad(maps[:, :, :width], ((0, 0), (0, int(hangs)), (0, int(hangs)), (0, 0)))
+    truth = golden_layers.max_pool(padded, 3, 2)
+    out, inside = pitch // 2, truth.shape[2]
+    wide = np.zeros((*truth.shape[:2], out, 5), np.int64)
+    wide[:, :, :inside] = truth
+    mask = np.zeros(wide.shape, bool)
+    mask[:, :, :inside] = True
+    words = out if pixels == pitch else pixels // 2
+    check(
+        "sqz_max_pool",
+        {"B": 8, "W": pitch, "WIDTH": width, "H": width, "C": 5, "P": pixels, "WOUT": out, "HOUT": inside},
+        [words_of(maps, pixels)], [words_of(wide, words)], 8, 8, tmp_path, reset_at=60,
+        mask=words_of(mask, words),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "channels", "step"), [(7, 7, 3, 2), (8, 5, 3, 2), (5, 7, 2, 3), (4, 4, 1, 1)]
+)
+def test_space_to_depth(tmp_path: Path, width: int, height: int, channels: int, step: int) -> None:
+    maps = RNG.integers(0, 256, (3, height, width, channels))
+    rows, columns = -(-height // step), -(-width // step)
+    truth = np.zeros((3, rows, columns, step, step, channels), np.int64)
+    for y in range(height):
+        for x in range(width):
+            truth[:, y // step, x // step, y % step, x % step] = maps[:, y, x]
+    check(
+        "sqz_space_to_depth",
+        {"B": 8, "W": width, "H": height, "C": channels, "S": step},
+        [words_of(maps, 1)], [truth.reshape(-1, 1)], 8, 8, tmp_path, reset_at=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("first", "second", "out", "units"),
     [
         ((6, 1), (6, -1), (6, 0, "RND_CONV"), 1),
@@ -82,6 +122,22 @@ def test_global_sum(tmp_path: Path, pixels: int, channels: int) -> None:
         "sqz_global_sum",
         {"B": 8, "C": channels, "P": pixels, "BLOCKS": 16 // pixels, "OUT": 12},
         [words_of(maps, pixels)], [words_of(truth, 1)], 8, 12, tmp_path, reset_at=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "pitch", "pixels"), [(3, 4, 2), (3, 4, 4), (3, 4, 8), (2, 4, 4)])
+def test_global_sum_begins_with_the_border_and_ends_at_the_map(
+    tmp_path: Path, width: int, pitch: int, pixels: int
+) -> None:
+    maps = RNG.integers(0, 256, (3, 4, pitch, 6))
+    border = RNG.integers(0, 1000, 6)
+    truth = (maps[:, :, :width].sum((1, 2)) + border)[:, None, None, :]
+    check(
+        "sqz_global_sum",
+        {"B": 8, "C": 6, "P": pixels, "BLOCKS": 4 * pitch // pixels, "W": pitch, "WIDTH": width, "INIT": 1,
+         "FILE": "sums.mem", "OUT": 13},
+        [words_of(maps, pixels)], [words_of(truth, 1)], 8, 13, tmp_path, reset_at=60,
+        memories={"sums.mem": (13, border.tolist())},
     )  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 // Sum over the map, channel by channel: words of P unsigned pixels in, all channels of a block after each other;
-// C words out, one value each. One pixel a clock.
+// C words out, one value each. One pixel a clock. Of the W columns of the map's raster WIDTH count. With INIT the
+// sums begin with the values in FILE (the part of a padded map that is constant).
 `default_nettype none
 module sqz_global_sum #(
     parameter int B = 8,
     parameter int C = 10,
     parameter int P = 4,
     parameter int BLOCKS = 4,   // of a map
+    parameter int W = 4,
+    parameter int WIDTH = W,
+    parameter int INIT = 0,
+    parameter     FILE = "sums.mem",
     parameter int OUT = 12      // bits of a sum; more fall off at the top
 ) (
     input  wire           clk,
@@ -28,6 +33,24 @@ module sqz_global_sum #(
   reg busy, full;
   reg [P*B-1:0] word;
   reg [OUT-1:0] total, result;
+  localparam int COLUMNS = (P < W) ? W / P : 1;
+  localparam int JW = (COLUMNS > 1) ? $clog2(COLUMNS) : 1;
+  reg [JW-1:0] column;
+  reg [P*B-1:0] masked;
+  always @* begin
+    masked = in_data;
+    for (int p = 0; p < P; p++)
+      if (((P < W) ? (COLUMNS - 1) * P + p : p % W) >= WIDTH && column == JW'(COLUMNS - 1)) masked[p*B+:B] = 0;
+  end
+  wire [OUT-1:0] begins;
+  if (INIT != 0) begin : gen_init
+    (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
+    reg [OUT-1:0] values[0:C-1];
+    initial $readmemh(FILE, values);
+    assign begins = values[channel];
+  end else begin : gen_zero
+    assign begins = 0;
+  end
   wire last_pixel = pixel == PW'(P - 1);
   wire last_block = block == NW'(BLOCKS - 1);
   wire [OUT-1:0] sum = total + OUT'(word[B-1:0]);
@@ -39,8 +62,8 @@ module sqz_global_sum #(
 
   always @(posedge clk) begin
     if (take) begin
-      word  <= in_data;
-      total <= (block == 0) ? 0 : sums[channel];
+      word  <= masked;
+      total <= (block == 0) ? begins : sums[channel];
     end else if (go) begin
       word  <= word >> B;
       total <= sum;
@@ -54,6 +77,7 @@ module sqz_global_sum #(
     if (rst) begin
       channel <= 0;
       block <= 0;
+      column <= 0;
       pixel <= 0;
       busy <= 1'b0;
       full <= 1'b0;
@@ -64,7 +88,10 @@ module sqz_global_sum #(
         if (last_pixel) begin
           busy <= 1'b0;
           channel <= (channel == CW'(C - 1)) ? 0 : channel + 1'b1;
-          if (channel == CW'(C - 1)) block <= last_block ? 0 : block + 1'b1;
+          if (channel == CW'(C - 1)) begin
+            block  <= last_block ? 0 : block + 1'b1;
+            column <= (column == JW'(COLUMNS - 1)) ? 0 : column + 1'b1;
+          end
         end
       end
       if (go && last_pixel && last_block) full <= 1'b1;

@@ -1,7 +1,8 @@
 // Max pooling, 3x3 windows, stride 2, of unsigned values; windows may hang over the right and the lower edge
 // (Caffe's ceil mode: what is outside counts as zero). Words of P pixels of a channel in, all channels
 // of a block after each other; P is even and divides W, or is W. Words out have half the pixels
-// (the row's outputs where P is W).
+// (the row's outputs where P is W). Of the W columns WIDTH are the map's; the last W - WIDTH (fewer than P)
+// count as zero.
 //
 // Rows first: each word is held against the row before in a memory of one row; an even row completes the
 // window that ends there and begins the next. Then along the row: a block's last window waits for the
@@ -10,6 +11,7 @@
 module sqz_max_pool #(
     parameter int B = 6,
     parameter int W = 32,
+    parameter int WIDTH = W,
     parameter int H = 32,
     parameter int C = 64,
     parameter int P = 16,
@@ -73,9 +75,20 @@ module sqz_max_pool #(
     assign above = q;
   end
 
+  wire last_column;
+  if (COLUMNS == 1) begin : gen_one_column
+    assign last_column = 1'b1;
+  end else begin : gen_columns
+    assign last_column = at >= AW'(DEPTH - C);
+  end
+  reg [P*B-1:0] masked;
+  always @* begin
+    masked = in_data;
+    for (int p = 0; p < P; p++) if ((COLUMNS - 1) * P + p >= WIDTH && last_column) masked[p*B+:B] = 0;
+  end
   always @(posedge clk) begin
     if (take) begin
-      word1 <= in_data;
+      word1 <= masked;
       at1 <= at;
       begins1 <= !y[0];
       completes1 <= completes;

@@ -12,7 +12,7 @@
 `default_nettype none
 module sqz_sequencer #(
     parameter int C = 16,           // input channels
-    parameter int TAPS = 9,         // 9, or 1 for a 1x1 convolution
+    parameter int TAPS = 9,         // 9, or 1 for a 1x1 convolution, or any up to 16
     parameter int ROWS1 = 0,        // rows with the centre tap only
     parameter int ENTRIES = 100,
     parameter int SEGMENT = 4096,
@@ -32,7 +32,7 @@ module sqz_sequencer #(
     output wire                        out_valid,    // an entry leaves in this clock
     output wire [3:0]                  out_tap,
     output wire [CW-1:0]               out_channel,
-    output wire [CODE_BITS-1:0]        out_code,     // 0 unless out_valid
+    output wire [CODE_BITS-1:0]        out_code,     // means something with out_valid only
     output wire                        out_single,   // its row has the centre tap only
     output wire                        out_first,    // it begins a row
     output wire                        out_capture   // the row before it is complete
@@ -80,7 +80,7 @@ module sqz_sequencer #(
   assign out_valid = leaves && !flush3;
   assign out_tap = tap3;
   assign out_channel = channel3;
-  assign out_code = out_valid ? code3 : 0;
+  assign out_code = code3;
   assign out_single = single3;
   assign out_first = leaves && first3;
   assign out_capture = leaves && capture3;

@@ -1,13 +1,21 @@
 // A sparse convolution, or a share of its output channels: P neighbouring output pixels share one
 // stream of nonzeros. One in-stream of words of PIN pixels (one channel), one out-stream of words of
 // P pixels (one output channel), both all channels of a block after each other.
-// TAPS 9: 3x3, stride 1, one zero around; its first ROWS1 rows may be 1x1 (the centre tap). TAPS 1: 1x1.
+// TAPS 1: 1x1; else SIDE x SIDE of stride 1: with EDGE one zero around the map, without it the window looks
+// forward. With 3x3 and EDGE the first ROWS1 rows may be 1x1 (the centre tap).
+// SHARED: an entry's code is the number of a shared weight in CODEBOOK_FILE, where number 0 is 0.
 `default_nettype none
 module sqz_sparse_core #(
     parameter int W = 16,
     parameter int H = 16,
     parameter int C = 16,
     parameter int TAPS = 9,
+    parameter int SIDE = 3,
+    parameter int EDGE = 1,
+    parameter int WIDTH = W,
+    parameter int COLUMNS = 1,
+    parameter int ROWS_OUT = H,
+    parameter int TAIL = 1,
     parameter int ROWS1 = 0,
     parameter int ROWS = 64,
     parameter int P = 8,
@@ -37,6 +45,8 @@ module sqz_sparse_core #(
     parameter bit OUT_SIGNED = 0,
     parameter bit SATURATE = 1,
     parameter int QUEUE = 16,
+    parameter int SHARED = 0,
+    parameter     CODEBOOK_FILE = "codebook.mem",
     parameter     ENTRY_FILE = "entries",
     parameter     BIAS_FILE = "bias.mem"
 ) (
@@ -56,9 +66,10 @@ module sqz_sparse_core #(
   wire [CODE_BITS-1:0] code;
   wire [P*B-1:0] pixels;
 
-  if (TAPS == 9) begin : gen_window
+  if (TAPS > 1) begin : gen_window
     sqz_window_buffer #(
-        .B(B), .W(W), .H(H), .C(C), .P(P), .PIN(PIN), .SLOTS(SLOTS)
+        .B(B), .W(W), .H(H), .C(C), .P(P), .PIN(PIN), .SIDE(SIDE), .EDGE(EDGE), .WIDTH(WIDTH),
+        .COLUMNS(COLUMNS), .ROWS_OUT(ROWS_OUT), .TAIL(TAIL), .SLOTS(SLOTS)
     ) buffer (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
         .start(start), .done(done), .tap(tap), .channel(channel), .pixels(pixels)
@@ -82,8 +93,22 @@ module sqz_sparse_core #(
       .out_first(first), .out_capture(capture)
   );
 
-  wire signed [VALUE-1:0] value = VALUE'($signed(code));
-  wire signed [VALUE-1:0] weight = single ? value <<< SHIFT1 : value <<< SHIFT3;
+  wire signed [VALUE-1:0] weight;
+  if (SHARED != 0) begin : gen_shared
+    localparam int BOOKS = (ROWS1 != 0) ? 2 : 1;
+    localparam int NW = CODE_BITS + BOOKS - 1;
+    (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
+    reg [VALUE-1:0] values[0:(1<<NW)-1];
+    initial $readmemh(CODEBOOK_FILE, values);
+    wire [CODE_BITS:0] number = {single, code};
+    assign weight = valid ? $signed(values[number[NW-1:0]]) : $signed({VALUE{1'b0}});
+    if (BOOKS == 1) begin : gen_one
+      wire unused = &{1'b0, number[CODE_BITS]};
+    end
+  end else begin : gen_plain
+    wire signed [VALUE-1:0] value = valid ? VALUE'($signed(code)) : $signed({VALUE{1'b0}});
+    assign weight = single ? value <<< SHIFT1 : value <<< SHIFT3;
+  end
   wire captured;
   wire [P*SUM-1:0] sums;
   wire [P-1:0] carry;
@@ -110,7 +135,7 @@ module sqz_sparse_core #(
       .clk(clk), .rst(rst), .in_valid(row_valid), .in_ready(room), .in_data(row_data),
       .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .popped(credit)
   );
-  wire unused_core = &{1'b0, room, valid};
+  wire unused_core = &{1'b0, room};
 
 `ifdef SQZ_STATS
   longint unsigned cycles, issued, waiting, blocks;

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Real images through a network in StreamRTL: folding, lint, Verilator, every value against the golden model.
+
+    python benchmarks/rtl_imagenet.py MODEL --data DATA [--part xck26] [--target-fps F] [--first N]
+        [--images N] [--output DIR] [--no-probes]
+
+MODEL: a quantised ``.safetensors``, or the ``design.json`` of an earlier run (then no TensorFlow is needed).
+Leaves ``design.json``, ``rtl/`` and the compiled simulation in DIR, prints cost by the model against the
+part, clocks as simulated, each core's share of clocks with an entry. Exit code 3 where a value differs. A
+build (``scripts/build_hls.py --backend StreamRTL``) does the same with QKeras beside it, and writes a report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from sqz_hw.design import Design
+from sqz_hw.estimate.parts import resolve
+from sqz_hw.rtl import bench
+from sqz_hw.rtl.accelerator import Accelerated, accelerate
+from sqz_hw.rtl.generate import write_rtl
+from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images
+from sqz_hw.verify.golden import GoldenModel
+
+BEGAN = time.monotonic()
+
+
+def say(*words: object) -> None:
+    print(f"{time.monotonic() - BEGAN:8.1f} s ", *words, flush=True)
+
+
+def design_from(path: Path, folder: Path) -> Design:
+    if path.suffix == ".json":
+        return Design.from_json(path.read_text())
+    from sqz_hw.evaluate import design_of_model
+    from sqz_hw.model import modelfile
+
+    design = design_of_model(modelfile.load(path), folder / "hls")
+    (folder / "design.json").write_text(design.to_json())
+    return design
+
+
+def show_cost(found: Accelerated, part: str) -> None:
+    cost, budget = found.cost, resolve(part).budget
+    used = {"LUT": cost.lut, "FF": cost.ff, "DSP": cost.dsp, "BRAM36": cost.tiles}
+    shares = ", ".join(f"{n} {v:,.1f} ({100 * v / budget[n]:.1f} %)" for n, v in used.items())
+    say(f"folded: {lanes(found.plan)} lanes, {found.solution.interval:,} clocks an image predicted; {shares}")
+    for name, folding in found.solution.foldings.items():
+        print(f"  {name}: {folding}, {found.solution.clocks[name]:,} clocks")
+
+
+def show_run(measured: Measured, clock_mhz: float) -> None:
+    fps = clock_mhz * 1e6 / measured.interval
+    say(
+        f"simulated: {measured.latency:,} clocks for the first image, {measured.interval:,.0f} from image to "
+        f"image: {fps:.1f} images/s at {clock_mhz:g} MHz; useful {100 * measured.useful:.1f} %"
+    )
+    for name, share in sorted(measured.busy.items()):
+        print(f"  {name}: an entry in {100 * share:.1f} % of all clocks")
+
+
+def compare(design: Design, measured: Measured, images: np.ndarray, result: str) -> int:
+    names = list(measured.tensors) or [result]
+    wanted = GoldenModel(design).run(images, keep=names)
+    outputs = measured.outputs.reshape(wanted[result].shape)
+    found = dict(measured.tensors) or {result: outputs}
+    wrong = {name: int((found[name] != wanted[name]).sum()) for name in names}
+    wrong["scores out"] = int((outputs != wanted[result]).sum())
+    total = sum(wanted[name].size for name in names)
+    say(f"{len(names)} tensors, {total:,} values, different: {({n: w for n, w in wrong.items() if w}) or 0}")
+    return 3 if any(wrong.values()) else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--part", default="xck26")
+    parser.add_argument("--target-fps", type=float)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--images", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=Path("hls_projects") / "rtl-imagenet")
+    parser.add_argument("--no-probes", action="store_true")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    design = design_from(options.model, options.output)
+    found = accelerate(design, resolve(options.part), target_fps=options.target_fps)
+    show_cost(found, options.part)
+    sources = write_rtl(found.plan, options.output / "rtl")
+    bench.lint("sqz_top", sources, {}, options.output / "lint")
+    say("lint: no warning")
+    memory = options.output / "rtl" / "memory"
+    accelerator = compile_plan(
+        found.plan, sources, memory, options.output / "build", probes=not options.no_probes
+    )
+    say("compiled")
+    data = np.load(options.data)
+    chosen = slice(options.first, options.first + options.images)
+    measured = run_images(accelerator, data["x"][chosen], options.output / "run")
+    show_run(measured, design.clock_mhz)
+    status = compare(design, measured, data["x"][chosen], found.plan.network.result.name)
+    best = measured.outputs.argmax(axis=1).tolist()
+    say(f"largest score: {best}, labels: {data['y'][chosen].tolist()}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
