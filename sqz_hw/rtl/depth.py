@@ -87,12 +87,12 @@ def paths_of(module: Mapping[str, Any], name: str) -> tuple[Path, ...]:
     result: list[Path] = []
     for begin, sources in begins.items():
         depth = _depths(order, cells, reads, drivers, sources, begin == REGISTERS)
-        for end, bits in sinks.items():
+        for end, wanted in sinks.items():
             found = [
                 depth[drivers[bit]]
                 if bit in drivers and drivers[bit] in depth
                 else (0 if bit in sources else -1)
-                for bit in bits
+                for bit in wanted
             ]
             if found and max(found) >= 0 and (begin != REGISTERS or end != REGISTERS or max(found) > 0):
                 result.append(Path(begin, end, max(found)))
