@@ -70,8 +70,8 @@ def paths_of(module: Mapping[str, Any], name: str) -> tuple[Path, ...]:
     ends: list[int] = []  # bits that registers read
     for cell, about in cells.items():
         register = about["type"].startswith(_ENDS)
-        for port, nets in about["connections"].items():
-            bits = [bit for bit in nets if isinstance(bit, int)]
+        for port, wired in about["connections"].items():
+            bits = [bit for bit in wired if isinstance(bit, int)]
             if about["port_directions"][port] != "input":
                 made.update(bits if register else ())
                 drivers.update({} if register else dict.fromkeys(bits, cell))
@@ -87,12 +87,12 @@ def paths_of(module: Mapping[str, Any], name: str) -> tuple[Path, ...]:
     result: list[Path] = []
     for begin, sources in begins.items():
         depth = _depths(order, cells, reads, drivers, sources, begin == REGISTERS)
-        for end, bits in sinks.items():
+        for end, nets in sinks.items():
             found = [
-                depth[drivers[bit]]
-                if bit in drivers and drivers[bit] in depth
-                else (0 if bit in sources else -1)
-                for bit in bits
+                depth[drivers[net]]
+                if net in drivers and drivers[net] in depth
+                else (0 if net in sources else -1)
+                for net in nets
             ]
             if found and max(found) >= 0 and (begin != REGISTERS or end != REGISTERS or max(found) > 0):
                 result.append(Path(begin, end, max(found)))
