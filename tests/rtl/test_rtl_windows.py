@@ -140,9 +140,9 @@ def test_a_map_in_a_wider_raster(
 
 @needs_verilator
 def test_a_layer_behind_a_pool_holds_a_row(tmp_path: Path) -> None:
-    layer = conv_layer("f_squeeze1x1", (4, 12), 6, 8, 1)
-    rows = replace(rows_of(None, layer, PIXEL, 6), bursts=True)
-    maps = RNG.integers(0, 256, (3, 4, 12, 6))
+    layer = conv_layer("f_squeeze1x1", (4, 12), 24, 12, 1)
+    rows = replace(rows_of(None, layer, PIXEL, 24), bursts=True)
+    maps = RNG.integers(0, 256, (3, 4, 12, 24))
     folding = Folding(2, 1, 2, "dsp")
     assert make_cores(rows, folding, 4)[0].parameters["SLOTS"] == 3
     assert make_cores(replace(rows, bursts=False), folding, 4)[0].parameters["SLOTS"] == 2
