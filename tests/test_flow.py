@@ -123,7 +123,11 @@ def test_a_killed_build_leaves_the_last_good_project_and_the_next_one_clears_up(
     before = (settings.output / "build.json").read_bytes()
     flag = tmp_path / "reached"
     command = [sys.executable, "-c", KILL_ME, settings.model, str(settings.output), str(flag)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # a suite in the background of a shell has SIGINT ignored, and children inherit that
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not flag.exists():
         assert process.poll() is None

@@ -23,7 +23,11 @@ def test_files_that_it_links_exist():
     links = [x for x in re.findall(r"\]\(([^)]+)\)", README) if "://" not in x]
     assert len(links) >= 2
     for link in links:
-        assert (ROOT / link).is_file(), link
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).is_file(), link
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles], link
 
 
 def test_scripts_and_options_in_its_commands_exist():
