@@ -2,12 +2,13 @@
 """Real images through a network in StreamRTL: folding, lint, Verilator, every value against the golden model.
 
     python benchmarks/rtl_imagenet.py MODEL --data DATA [--part xck26] [--target-fps F] [--first N]
-        [--images N] [--output DIR] [--no-probes]
+        [--images N] [--output DIR] [--no-probes] [--synth] [--no-simulation]
 
 MODEL: a quantised ``.safetensors``, or the ``design.json`` of an earlier run (then no TensorFlow is needed).
 Leaves ``design.json``, ``rtl/`` and the compiled simulation in DIR, prints cost by the model against the
-part, clocks as simulated, each core's share of clocks with an entry. Exit code 3 where a value differs. A
-build (``scripts/build_hls.py --backend StreamRTL``) does the same with QKeras beside it, and writes a report.
+part (``--synth``: Yosys's counts beside it, into ``counts.json``), clocks as simulated, each core's share of
+clocks with an entry. Exit code 3 where a value differs. A build (``scripts/build_hls.py --backend
+StreamRTL``) does the same with QKeras beside it, and writes a report.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from sqz_hw.rtl import bench
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images
+from sqz_hw.rtl.synthesis import count_plan, total, write_counts
+from sqz_hw.rtl_flow import CACHE, FAMILIES
 from sqz_hw.verify.golden import GoldenModel
 
 BEGAN = time.monotonic()
@@ -52,6 +55,16 @@ def show_cost(found: Accelerated, part: str) -> None:
     say(f"folded: {lanes(found.plan)} lanes, {found.solution.interval:,} clocks an image predicted; {shares}")
     for name, folding in found.solution.foldings.items():
         print(f"  {name}: {folding}, {found.solution.clocks[name]:,} clocks")
+
+
+def show_counts(found: Accelerated, part: str, folder: Path) -> None:
+    family = FAMILIES.get(resolve(part).family, "xcup")
+    counts = count_plan(found.plan, CACHE, family)
+    write_counts(found.plan, counts, folder / "counts.json")
+    whole, budget = total(counts.values()), resolve(part).budget
+    used = {"LUT": whole.lut, "FF": whole.ff, "DSP": whole.dsp, "BRAM36": whole.tiles}
+    shares = ", ".join(f"{n} {v:,.1f} ({100 * v / budget[n]:.1f} %)" for n, v in used.items())
+    say(f"counted by Yosys ({family}), {len(counts)} instances: {shares}; {whole.levels} levels at most")
 
 
 def show_run(measured: Measured, clock_mhz: float) -> None:
@@ -86,6 +99,8 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("hls_projects") / "rtl-imagenet")
     parser.add_argument("--no-probes", action="store_true")
+    parser.add_argument("--synth", action="store_true", help="count gates with Yosys")
+    parser.add_argument("--no-simulation", action="store_true")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     design = design_from(options.model, options.output)
@@ -94,6 +109,10 @@ def main() -> int:
     sources = write_rtl(found.plan, options.output / "rtl")
     bench.lint("sqz_top", sources, {}, options.output / "lint")
     say("lint: no warning")
+    if options.synth:
+        show_counts(found, options.part, options.output)
+    if options.no_simulation:
+        return 0
     memory = options.output / "rtl" / "memory"
     accelerator = compile_plan(
         found.plan, sources, memory, options.output / "build", probes=not options.no_probes
