@@ -80,6 +80,38 @@ def measure(name: str, data: str) -> dict[str, Any]:
     }
 
 
+def simulated(path: Path) -> dict[str, Any]:
+    """What a StreamRTL build with ``--synth`` of a shipped model reports: counted gates, simulated cycles.
+
+    Raises:
+        BadInputError: the report is of another backend, was not counted, or its outputs differ.
+    """
+    from sqz_hw.report.write import read
+
+    report = read(path)
+    name = report["model"]["name"]
+    latency = [entry for entry in report["latency"] if entry["kind"] == "rtl-simulation"]
+    gates = [entry for entry in report["resources"] if entry["kind"] == "yosys"]
+    if not latency or not gates:
+        raise BadInputError(
+            f"{path}: --rtl needs the report of a build with --backend StreamRTL --synth; this one has "
+            f"{'no simulated latency' if not latency else 'no counts by Yosys'}"
+        )
+    if not report["verification"]["bit_exact"]:
+        raise BadInputError(f"{path}: outputs are not bit-exact; such a build is not shown beside others")
+    kept = ("fps", "interval_cycles", "latency_cycles", "latency_us", "clock_mhz")
+    return {
+        "name": name,
+        "sha256": digest(name),
+        "build": f"python scripts/build_hls.py --part {report['part']['name']} --backend StreamRTL "
+        f"--model {name} --target-fps 2500 --synth",
+        "part": report["part"]["name"],
+        "latency": {key: latency[0][key] for key in kept},
+        "totals": {key: gates[0]["totals"][key]["expected"] for key in ("LUT", "FF", "DSP", "BRAM36")},
+        "verdict": report["verdict"]["fits"],
+    }
+
+
 def picture(rows: list[Row], path: Path) -> None:
     """Accuracy against throughput, hollow where not both were measured on a board."""
     import matplotlib as mpl
@@ -104,9 +136,14 @@ def picture(rows: list[Row], path: Path) -> None:
         axes.plot(x, y, linestyle="none", label=f"{shown}  {row.name.replace('**', '')}", **style)
         axes.annotate(str(shown), (x, y), (5, 4), textcoords="offset points", fontsize=9)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    axes.set(xscale="log", xlim=(20, 6_000), xlabel="images a second", ylabel="top-1 on CIFAR-10, %")
+    axes.set(xscale="log", xlim=(5, 6_000), xlabel="images a second", ylabel="top-1 on CIFAR-10, %")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def keep(own: dict[str, Any]) -> None:
+    """Write our own figures."""
+    OWN.write_text(json.dumps(own, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,14 +151,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="This project beside its peers.")
     parser.add_argument("--measure", action="store_true", help="build and score the shipped models first")
     parser.add_argument("--data", help="an .npz or a folder with labels, for --measure")
+    parser.add_argument(
+        "--rtl",
+        type=Path,
+        action="append",
+        help="report.json of a StreamRTL build with --synth, to show as well",
+    )
     options = parser.parse_args(arguments)
     try:
         if options.measure:
             if options.data is None:
                 raise BadInputError("--measure needs --data, labelled images that no choice was made on")
             command = f"python benchmarks/peers.py --measure --data {Path(options.data).name}"
-            own = {"command": command, "models": [measure(name, options.data) for name in cifar_models()]}
-            OWN.write_text(json.dumps(own, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            models = [measure(name, options.data) for name in cifar_models()]
+            keep(
+                {
+                    "command": command,
+                    "models": models,
+                    "rtl": read_own().get("rtl", []) if OWN.exists() else [],
+                }
+            )
+        if options.rtl:
+            keep({**read_own(), "rtl": [simulated(path) for path in options.rtl]})
         peers, own = read_peers(), read_own()
         TABLE.write_text(render(peers, own), encoding="utf-8")
         picture(rows_and_sources(peers, own)[0], PICTURE)

@@ -26,18 +26,20 @@ PEERS, OWN = HERE / "peers.toml", HERE / "own_figures.json"
 TEMPLATE, TABLE = "peers.md.j2", HERE / "peers.md"
 
 Kind = Literal[
-    "measured on board", "vendor implementation", "simulated", "estimate", "by construction", "counted",
-    "bit-exact engine", "trained model, in software", "stated", "assumed", "not measured", "not reported",
+    "measured on board", "vendor implementation", "simulated", "synthesised", "estimate", "by construction",
+    "counted", "bit-exact engine", "trained model, in software", "stated", "assumed", "not measured",
+    "not reported",
 ]  # fmt: skip
 LETTERS: dict[str, str] = {
-    "measured on board": "B", "vendor implementation": "V", "simulated": "S", "estimate": "E",
-    "by construction": "D", "counted": "C", "bit-exact engine": "X", "trained model, in software": "T",
-    "stated": "P", "assumed": "A",
+    "measured on board": "B", "vendor implementation": "V", "simulated": "S", "synthesised": "Y",
+    "estimate": "E", "by construction": "D", "counted": "C", "bit-exact engine": "X",
+    "trained model, in software": "T", "stated": "P", "assumed": "A",
 }  # fmt: skip
 MEANINGS: dict[str, str] = {
     "measured on board": "ran on the board, timed or scored there",
     "vendor implementation": "Vivado's own report",
     "simulated": "cycles of a simulation, no hardware",
+    "synthesised": "counted by Yosys after mapping to the part's cells; not placed and routed",
     "estimate": "a model's prediction, with bounds where it has them",
     "by construction": "follows from the sources (multipliers bound to DSP slices)",
     "counted": "added up in the network",
@@ -168,9 +170,30 @@ def own_row(figures: dict[str, Any]) -> Row:
     return Row(name=f"**{name}** (this project)", group="cifar10", cells=made, own=True)
 
 
+def rtl_row(figures: dict[str, Any], of: Row) -> Row:
+    """The same network in StreamRTL: cycles as simulated, gates as counted by Yosys."""
+    build, latency = f"{figures['name']}:rtl", figures["latency"]
+    made = {key: of.cells[key] for key in COLUMNS[:6]}
+    made["latency"] = Cell(value=f"{latency['latency_us'] / 1000:.2f} ms", kind="simulated", source=build)
+    made["throughput"] = Cell(value=f"{latency['fps']:,.0f} fps", kind="simulated", source=build)
+    for which, count in figures["totals"].items():
+        made[which] = Cell(value=f"{count:,.0f}", kind="synthesised", source=build)
+    made["clock"] = Cell(value=f"{latency['clock_mhz']:g} MHz", kind="assumed", source=build)
+    said = f"{figures['part']}; fits: {figures['verdict']}, by count"
+    made["part"] = Cell(value=said, kind="synthesised", source=build)
+    made = {key: made[key] for key in COLUMNS}
+    return Row(name=f"**{figures['name']}, StreamRTL** (this project)", group="cifar10", cells=made, own=True)
+
+
 def rows_and_sources(peers: Peers, own: dict[str, Any]) -> tuple[list[Row], dict[str, Source]]:
     """Our own rows first, then the others; and all sources."""
     rows, sources = [own_row(figures) for figures in own["models"]], dict(peers.sources)
+    for figures in own.get("rtl", []):
+        at = [model["name"] for model in own["models"]].index(figures["name"])
+        rows.append(rtl_row(figures, rows[at]))
+        sources[f"{figures['name']}:rtl"] = Source(
+            seen="read", text=f"report.json of `{figures['build']}`, in own_figures.json"
+        )
     for figures in own["models"]:
         name = figures["name"]
         sources[f"{name}:report"] = Source(

@@ -92,6 +92,44 @@ def test_our_row_says_what_its_report_says(own):
     assert report["verdict"] in cells["part"].value
 
 
+def test_the_row_of_verilog_is_of_the_shipped_model_and_says_what_was_simulated_and_counted(peers, own):
+    (figures,) = own["rtl"]
+    assert figures["sha256"] == make_peers.digest(figures["name"]), "build with --backend StreamRTL again"
+    row = next(r for r in peers_table.rows_and_sources(peers, own)[0] if "StreamRTL" in r.name)
+    hls = next(
+        r
+        for r in peers_table.rows_and_sources(peers, own)[0]
+        if r.name == f"**{figures['name']}** (this project)"
+    )
+    assert row.cells["accuracy"] == hls.cells["accuracy"]
+    interval, mhz = figures["latency"]["interval_cycles"], figures["latency"]["clock_mhz"]
+    assert row.cells["throughput"].value == f"{1e6 * mhz / interval:,.0f} fps"
+    assert row.cells["throughput"].kind == "simulated"
+    assert (row.cells["LUT"].value, row.cells["LUT"].kind) == (
+        f"{figures['totals']['LUT']:,.0f}",
+        "synthesised",
+    )
+    assert row.cells["clock"].kind == "assumed"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"latency": [{"kind": "estimate"}]}, "this one has no simulated latency"),
+        ({"resources": [{"kind": "estimate"}]}, "this one has no counts by Yosys"),
+        ({"verification": {"bit_exact": False}}, "outputs are not bit-exact"),
+    ],
+)
+def test_reports_that_are_not_of_counted_exact_verilog(monkeypatch, change, text):
+    report = {
+        "model": {"name": "cifar10-full"}, "latency": [{"kind": "rtl-simulation"}],
+        "resources": [{"kind": "yosys"}], "verification": {"bit_exact": True}, **change,
+    }  # fmt: skip
+    monkeypatch.setattr("sqz_hw.report.write.read", lambda path: report)
+    with pytest.raises(BadInputError, match=text):
+        make_peers.simulated(Path("report.json"))
+
+
 CELL = 'DSP = ["0", "simulated", "issue-7"]\n'
 
 
