@@ -83,13 +83,19 @@ def measure(name: str, data: str) -> dict[str, Any]:
 def simulated(path: Path) -> dict[str, Any]:
     """What a StreamRTL build with ``--synth`` of a shipped model reports: counted gates, simulated cycles.
 
+    The model's hash and the options are those of the ``build.json`` beside the report's folder.
+
     Raises:
         BadInputError: the report is of another backend, was not counted, or its outputs differ.
     """
     from sqz_hw.report.write import read
 
     report = read(path)
-    name = report["model"]["name"]
+    beside = path.parent.parent / "build.json"
+    if not beside.is_file():
+        raise BadInputError(f"{path}: --rtl needs {beside} as well; give the report where the build wrote it")
+    asked = json.loads(beside.read_text(encoding="utf-8"))
+    name, rate = report["model"]["name"], asked["options"]["target_fps"]
     latency = [entry for entry in report["latency"] if entry["kind"] == "rtl-simulation"]
     gates = [entry for entry in report["resources"] if entry["kind"] == "yosys"]
     if not latency or not gates:
@@ -102,9 +108,9 @@ def simulated(path: Path) -> dict[str, Any]:
     kept = ("fps", "interval_cycles", "latency_cycles", "latency_us", "clock_mhz")
     return {
         "name": name,
-        "sha256": digest(name),
+        "sha256": asked["inputs"]["model"]["sha256"],
         "build": f"python scripts/build_hls.py --part {report['part']['name']} --backend StreamRTL "
-        f"--model {name} --target-fps 2500 --synth",
+        f"--model {name}{f' --target-fps {rate:g}' if rate else ''} --synth",
         "part": report["part"]["name"],
         "latency": {key: latency[0][key] for key in kept},
         "totals": {key: gates[0]["totals"][key]["expected"] for key in ("LUT", "FF", "DSP", "BRAM36")},

@@ -120,14 +120,21 @@ def test_the_row_of_verilog_is_of_the_shipped_model_and_says_what_was_simulated_
         ({"verification": {"bit_exact": False}}, "outputs are not bit-exact"),
     ],
 )
-def test_reports_that_are_not_of_counted_exact_verilog(monkeypatch, change, text):
+def test_reports_that_are_not_of_counted_exact_verilog(monkeypatch, tmp_path, change, text):
+    (tmp_path / "build.json").write_text('{"options": {"target_fps": null}}')
     report = {
         "model": {"name": "cifar10-full"}, "latency": [{"kind": "rtl-simulation"}],
         "resources": [{"kind": "yosys"}], "verification": {"bit_exact": True}, **change,
     }  # fmt: skip
     monkeypatch.setattr("sqz_hw.report.write.read", lambda path: report)
     with pytest.raises(BadInputError, match=text):
-        make_peers.simulated(Path("report.json"))
+        make_peers.simulated(tmp_path / "report" / "report.json")
+
+
+def test_a_report_away_from_its_build(monkeypatch, tmp_path):
+    monkeypatch.setattr("sqz_hw.report.write.read", lambda path: {})
+    with pytest.raises(BadInputError, match=r"--rtl needs .*build\.json as well; give the report where"):
+        make_peers.simulated(tmp_path / "report" / "report.json")
 
 
 CELL = 'DSP = ["0", "simulated", "issue-7"]\n'
