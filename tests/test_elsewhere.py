@@ -14,6 +14,7 @@ from float_network import Folded, Network  # noqa: E402
 from fused import join  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
 from starting import begin_from, hold, zeros_of  # noqa: E402
+from train_float import loss_of, taught  # noqa: E402
 
 from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
 from sqz_hw.model.datasets import Dataset  # noqa: E402
@@ -181,3 +182,22 @@ def test_zeros_of_a_pruned_start_are_kept():
         optimizer.step()
         hold(zeros)
     assert np.array_equal(network.folded()["fire2/expand3x3/kernel"] == 0, held)
+
+
+def test_several_teachers_give_the_mean_of_their_probabilities():
+    first, second = (lambda x, s=s: torch.tensor([s]) for s in ([2.0, 0.0], [0.0, 6.0]))
+    found = taught([first, second], None, 2.0)
+    one, two = 1 / (1 + np.exp(-1)), 1 / (1 + np.exp(3))
+    assert np.allclose(found, [[(one + two) / 2, 1 - (one + two) / 2]])
+    assert taught([], None, 2.0) is None
+
+
+def test_distillation_mixes_labels_and_teacher():
+    """Hinton et al. 2015, section 2: gradients of the soft part scale with 1/T^2, hence the factor."""
+    scores, labels = torch.tensor([[1.0, -1.0]]), torch.tensor([0])
+    options = {"label_smoothing": 0.0, "distill_temperature": 2.0, "distill_weight": 0.25}
+    hard, target = float(np.log1p(np.exp(-2))), torch.tensor([[0.3, 0.7]])
+    student = 1 / (1 + np.exp(-1))
+    soft = 0.3 * np.log(0.3 / student) + 0.7 * np.log(0.7 / (1 - student))
+    assert float(loss_of(scores, labels, target, options)) == pytest.approx(0.75 * hard + 0.25 * 4 * soft)
+    assert float(loss_of(scores, labels, None, options)) == pytest.approx(hard)

@@ -57,19 +57,30 @@ def accuracy(network: torch.nn.Module, data: datasets.Dataset, device: torch.dev
 def loss_of(
     scores: torch.Tensor, labels: torch.Tensor, target: torch.Tensor | None, o: dict[str, Any]
 ) -> torch.Tensor:
-    """Cross entropy with smoothed labels, mixed with the teacher's (Hinton et al. 2015, section 2)."""
+    """Cross entropy with smoothed labels, mixed with that of the teachers (Hinton et al. 2015, section 2).
+
+    ``target``: probabilities, N x classes, at the temperature.
+    """
     loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=o["label_smoothing"])
     if target is None:
         return loss
     t, share = o["distill_temperature"], o["distill_weight"]
-    student, teacher = torch.log_softmax(scores / t, 1), torch.log_softmax(target / t, 1)
-    soft = torch.nn.functional.kl_div(student, teacher, log_target=True, reduction="batchmean")
+    soft = torch.nn.functional.kl_div(torch.log_softmax(scores / t, 1), target, reduction="batchmean")
     return (1 - share) * loss + share * t * t * soft
+
+
+@torch.no_grad()
+def taught(teachers: list[Folded], x: torch.Tensor, temperature: float) -> torch.Tensor | None:
+    """The mean of the teachers' probabilities at a temperature; None without a teacher."""
+    if not teachers:
+        return None
+    each = [torch.softmax(teacher(x).float() / temperature, 1) for teacher in teachers]
+    return torch.stack(each).mean(0)
 
 
 def one_epoch(
     network: Network,
-    teacher: Folded | None,
+    teachers: list[Folded],
     optimizer: torch.optim.SGD,
     zeros: Zeros,
     batches: Epoch,
@@ -86,8 +97,7 @@ def one_epoch(
             group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16):
             scores = network(x).float()
-            with torch.no_grad():
-                target = teacher(x).float() if teacher else None
+            target = taught(teachers, x, o["distill_temperature"])
         loss = loss_of(scores, labels, target, o)
         optimizer.zero_grad()
         loss.backward()
@@ -117,7 +127,10 @@ def one_epoch(
 @click.option("--label-smoothing", default=0.1, show_default=True)
 @click.option("--cutout", default=0, show_default=True, help="Side of the square in pixels.")
 @click.option("--validation-images", default=1000, show_default=True)
-@click.option("--teacher", type=click.Path(path_type=Path), default=None, help="A float model file.")
+@click.option(
+    "--teacher", "teachers", type=click.Path(path_type=Path), multiple=True,
+    help="A float model file; of several, the mean.",
+)  # fmt: skip
 @click.option(
     "--start", type=click.Path(path_type=Path), default=None, help="Float model file to go on from."
 )
@@ -143,12 +156,10 @@ def main(**o: Any) -> None:
     network = (
         Network(arch, o["fused"] and device.type == "cpu").to(device).to(memory_format=torch.channels_last)
     )
-    teacher = None
-    if o["teacher"]:
-        stored = load(o["teacher"])
-        teacher = (
-            Folded(stored.architecture, dict(stored.weights)).to(device).to(memory_format=torch.channels_last)
-        )
+    teachers = [
+        Folded(m.architecture, dict(m.weights)).to(device).to(memory_format=torch.channels_last)
+        for m in map(load, o["teachers"])
+    ]
     kernels, others = list(network.convolutions.parameters()), list(network.norms.parameters())
     groups = [{"params": kernels, "weight_decay": o["weight_decay"]}, {"params": others}]
     optimizer = torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
@@ -163,7 +174,7 @@ def main(**o: Any) -> None:
     for epoch in range(len(history), last):
         began = time.monotonic()
         batches = Epoch(kept, o["batch_size"], o["seed"], epoch, o["cutout"])
-        entry = one_epoch(network, teacher, optimizer, zeros, batches, epoch, o, device)
+        entry = one_epoch(network, teachers, optimizer, zeros, batches, epoch, o, device)
         entry["validation_top1"] = accuracy(network, validation, device)
         entry["seconds"] = round(time.monotonic() - began, 1)
         history.append(entry)
@@ -181,9 +192,11 @@ def main(**o: Any) -> None:
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """The options without this machine's folders."""
     kept = {k: v for k, v in options.items() if k not in ("output", "data", "stop_after")}
-    return {
-        k: v.name if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in kept.items()
-    }
+    return {k: [_name(each) for each in v] if isinstance(v, tuple) else _name(v) for k, v in kept.items()}
+
+
+def _name(value: Any) -> Any:
+    return value.name if isinstance(value, Path) else value
 
 
 if __name__ == "__main__":
