@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from sqz_hw.rtl.cost_features import MODULES, core_dsp
+from sqz_hw.rtl.cost_core import core_dsp
+from sqz_hw.rtl.cost_features import MODULES
 
 Parameters = Mapping[str, int | str]
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]

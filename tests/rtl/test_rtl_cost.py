@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqz_hw.rtl.cost import stage_cost
-from sqz_hw.rtl.cost_features import block_ram, columns, entry_tiles, mux_luts
+from sqz_hw.rtl.cost_memory import block_ram, columns, entry_tiles, mux_luts
 
 COUNTED = [
     (
