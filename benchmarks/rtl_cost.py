@@ -36,6 +36,15 @@ def values(row: Row) -> dict[str, int]:
     return {name: int(v) for name, v in row["parameters"].items() if not isinstance(v, str)}
 
 
+def known(row: Row) -> dict[str, int]:
+    """What the model is given: parameters, and what the tables hold."""
+    return {**values(row), **row.get("tables", {})}
+
+
+def predicted(row: Row, fitted: cost.Coefficients | None = None) -> cost.Cost:
+    return cost.stage_cost(row["module"], row["parameters"], fitted, row.get("tables"))
+
+
 def group_of(row: Row) -> str:
     kept = {name: v for name, v in values(row).items() if name not in WEIGHTS}
     return json.dumps([row["module"], kept], sort_keys=True)
@@ -56,13 +65,13 @@ def fit(rows: list[Row]) -> dict[str, Mapping[str, Mapping[str, float]]]:
 
 def _fit(rows: list[Row], module: str, what: str) -> dict[str, float]:
     memory, *features = MODULES[module]
-    found = [features[what == "ff"](values(row)) for row in rows]
+    found = [features[what == "ff"](known(row)) for row in rows]
     names = list(found[0])
     table = np.array([[one[name] for name in names] for one in found], float)
     wanted = np.array([row[what] - (memory(values(row))[0] if what == "lut" else 0) for row in rows], float)
     scale = 1 / np.maximum(np.array([row[what] for row in rows], float), 20)
     size = np.maximum((table * scale[:, None]).max(axis=0), 1e-9)
-    before = np.array([cost.coefficients()[module][what][name] for name in names])
+    before = np.array([cost.coefficients()[module][what].get(name, 0.0) for name in names])
     ridge = np.sqrt(RIDGE * len(rows)) * size
     a = np.vstack([table * scale[:, None], np.diag(ridge)])
     b = np.concatenate([wanted * scale, ridge * before])
@@ -82,7 +91,7 @@ def sweep(count: int) -> list[Row]:
 
 def show(title: str, rows: list[Row], fitted: Mapping[str, Any]) -> None:
     for what in ("lut", "ff"):
-        guesses = [getattr(cost.stage_cost(r["module"], r["parameters"], fitted), what) for r in rows]
+        guesses = [getattr(predicted(r, fitted), what) for r in rows]
         pairs = [(g, r[what], r["name"]) for g, r in zip(guesses, rows, strict=True)]
         large = [(g / n - 1, name) for g, n, name in pairs if n >= SMALL]
         within = sum(abs(off) <= 0.1 for off, _ in large)
@@ -121,7 +130,7 @@ def main() -> None:
         wrong = [
             r["name"]
             for r in every
-            if getattr(cost.stage_cost(r["module"], r["parameters"]), what) != r[what]
+            if getattr(predicted(r, fitted), what) != r[what]
         ]
         print(f"{what}: {len(every) - len(wrong)} of {len(every)} exact {wrong[:5]}")
     if options.write:

@@ -7,7 +7,6 @@ source has: a multiplexer's bits, an adder's, a register's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from sqz_hw.rtl.cost_core import core_ff, core_lut, core_memory
@@ -18,39 +17,53 @@ from sqz_hw.rtl.cost_memory import (
     block_ram,
     columns,
     lut_ram,
-    lut_rom,
+    lut_ram_reads,
+    lut_ram_shape,
     mux_luts,
 )
+from sqz_hw.rtl.cost_tables import table_features
+
+
+def _pool_out(v: Values) -> int:
+    """Bits of a word out of a pool."""
+    return (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
 
 
 def pool_memory(v: Values) -> tuple[int, float]:
     """LUTs and tiles of a pool's row and of its waiting windows."""
     word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
-    waiting = lut_ram(v["C"], out) if v["P"] < v["W"] else 0
+    waiting = lut_ram(v["C"], _pool_out(v)) if v["P"] < v["W"] else 0
     if v["BLOCK_RAM"]:
-        return waiting + round(columns(deep, word)[1]), block_ram(deep, word)
+        return waiting, block_ram(deep, word)
     return waiting + lut_ram(deep, word), 0.0
 
 
 def pool_lut(v: Values) -> Features:
-    """Comparisons and choices along both directions."""
-    word = v["P"] * v["B"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
+    """Comparisons and choices along both directions; what the memories are chosen and written by."""
+    word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
+    several = v["P"] < v["W"]
+    reads = {name: 0.0 for name in lut_ram_reads(1, 1)}
+    write = 0.0
+    for words, bits, there in ((v["C"], _pool_out(v), several), (deep, word, not v["BLOCK_RAM"])):
+        if there:
+            rows, _ = lut_ram_shape(words, bits)
+            reads = {name: reads[name] + more for name, more in lut_ram_reads(rows, bits).items()}
+            write += rows
     return {
-        "one": 1.0, "columns": float(v["P"] < v["W"]), "down": float(word), "along": float(out),
-        "counters": float(bits_for(v["W"] // v["P"] * v["C"])),
+        "one": 1.0, "columns": float(several), "down": float(word), "along": float(_pool_out(v)),
+        "counters": float(bits_for(deep) + (bits_for(v["C"]) if several else 0)), **reads, "write": write,
+        "deep": columns(deep, word)[1] if v["BLOCK_RAM"] else 0.0,
     }  # fmt: skip
 
 
 def pool_ff(v: Values) -> Features:
     """Words under way."""
     word = v["P"] * v["B"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
+    several = v["P"] < v["W"]
     return {
-        "one": 1.0, "columns": float(v["P"] < v["W"]), "words": float(word),
-        "read": 0.0 if v["BLOCK_RAM"] else float(word), "out": float(out),
-        "counters": float(bits_for(v["W"] // v["P"] * v["C"])),
+        "one": 1.0, "columns": float(several), "words": float(word),
+        "read": 0.0 if v["BLOCK_RAM"] else float(word), "out": float(_pool_out(v)),
+        "counters": float(bits_for(v["W"] // v["P"] * v["C"]) + (bits_for(v["C"]) if several else 0)),
     }  # fmt: skip
 
 
@@ -59,28 +72,41 @@ def reblock_memory(v: Values) -> tuple[int, float]:
     wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
     groups = max(1, v["POUT"] // v["PIN"])
     if v["BLOCK_RAM"]:
-        luts = groups * columns(deep, wide // groups)[1]
-        return round(luts), groups * block_ram(deep, wide // groups)
+        return 0, groups * block_ram(deep, wide // groups)
     return groups * lut_ram(deep, wide // groups), 0.0
 
 
 def reblock_lut(v: Values) -> Features:
-    """Counters, and the choice among sub-blocks."""
+    """Counters, the choice among sub-blocks, and what the memory is chosen and written by."""
+    wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
+    groups, choose = max(1, v["POUT"] // v["PIN"]), max(1, v["PIN"] // v["POUT"])
+    in_ram = bool(v["BLOCK_RAM"])
+    rows = 1 if in_ram else lut_ram_shape(deep, wide // groups)[0]
     return {
-        "one": 1.0, "counters": float(bits_for(v["SLOTS"] * v["C"])),
-        "choose": v["POUT"] * v["B"] * mux_luts(max(1, v["PIN"] // v["POUT"])),
-        "again": float(bits_for(v["SLOTS"] * v["C"])) if v["PIN"] != v["POUT"] else 0.0,
-    }  # fmt: skip
+        "one": 1.0,
+        "counters": float(bits_for(deep)),
+        "channels": float(bits_for(v["C"])),
+        "choose2": float(v["POUT"] * v["B"]) if choose == 2 else 0.0,
+        "choose": float(v["POUT"] * v["B"] * choose) if choose > 2 else 0.0,
+        "narrower": bits_for(deep) * float(choose > 1),
+        "wider": bits_for(deep) * float(groups > 1),
+        **lut_ram_reads(rows, wide),
+        "write": float(groups * rows),
+        "deep": groups * columns(deep, wide // groups)[1] if in_ram else 0.0,
+    }
 
 
 def reblock_ff(v: Values) -> Features:
     """Counters and, beside LUT RAM, the word read."""
-    wide = max(v["PIN"], v["POUT"]) * v["B"]
+    wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
     return {
-        "one": 1.0, "counters": float(bits_for(v["SLOTS"] * v["C"])),
-        "again": float(bits_for(v["SLOTS"] * v["C"])) if v["PIN"] != v["POUT"] else 0.0,
+        "one": 1.0,
+        "counters": float(bits_for(deep)),
+        "channels": float(bits_for(v["C"])),
+        "narrower": bits_for(deep) * float(v["PIN"] > v["POUT"]),
+        "wider": bits_for(deep) * float(v["POUT"] > v["PIN"]),
         "read": 0.0 if v["BLOCK_RAM"] else float(wide),
-    }  # fmt: skip
+    }
 
 
 def add_lut(v: Values) -> Features:
@@ -102,12 +128,17 @@ def add_ff(v: Values) -> Features:
 
 
 def merge_lut(v: Values) -> Features:
-    """A multiplexer of the cores' words, and the table."""
+    """A multiplexer of the cores' words, and the table twice: as a number, and as a bit for each core."""
+    cores, width = v["N"], v["WIDTH"]
     return {
-        "one": 1.0, "few": float(v["WIDTH"]) if v["N"] <= 4 else 0.0,  # one LUT: 4 words, 2 bits of choice
-        "many": v["WIDTH"] * mux_luts(v["N"]) if v["N"] > 4 else 0.0,
-        "table": v["ROWS"] * bits_for(v["N"]) / 64, "cores": float(v["N"]),
-    }  # fmt: skip
+        "one": 1.0,
+        **{f"of{n}": float(width) if cores == n else 0.0 for n in (2, 3, 4)},
+        "of8": float(width) if 4 < cores <= 8 else 0.0,
+        "more": width * mux_luts(cores) if cores > 8 else 0.0,
+        **table_features("table", v, "FILE", v["ROWS"], bits_for(cores)),
+        "cores": float(cores),
+        "counters": float(bits_for(v["ROWS"])),
+    }
 
 
 def merge_ff(v: Values) -> Features:
@@ -116,19 +147,30 @@ def merge_ff(v: Values) -> Features:
 
 
 def sum_memory(v: Values) -> tuple[int, float]:
-    """LUTs of the sums, and of what they begin with."""
-    begin = math.ceil(lut_rom(v["C"], v["OUT"])) if v.get("INIT") else 0
-    return lut_ram(v["C"], v["OUT"]) + begin, 0.0
+    """LUTs of the sums."""
+    return lut_ram(v["C"], v["OUT"]), 0.0
 
 
 def sum_lut(v: Values) -> Features:
-    """The word's shift register, one adder."""
-    return {"one": 1.0, "word": float(v["P"] * v["B"]) if v["P"] > 1 else 0.0, "sum": float(v["OUT"])}
+    """The word's shift register, one adder, the table that the sums begin with, counters."""
+    rows, _ = lut_ram_shape(v["C"], v["OUT"])
+    return {
+        "one": 1.0,
+        "word": float(v["P"] * v["B"]) if v["P"] > 1 else 0.0,
+        "sum": float(v["OUT"]),
+        **table_features("table", v, "FILE", v["C"] if v.get("INIT") else 0, v["OUT"]),
+        "counters": float(bits_for(v["C"]) + bits_for(v.get("BLOCKS", 64)) + bits_for(v["P"])),
+        **lut_ram_reads(rows, v["OUT"]),
+        "write": float(rows),
+    }
 
 
 def sum_ff(v: Values) -> Features:
-    """The word, the sum, the result."""
-    return {"one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(v["OUT"])}
+    """The word, the sum, the result, counters."""
+    return {
+        "one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(v["OUT"]),
+        "counters": float(bits_for(v["C"]) + bits_for(v.get("BLOCKS", 64)) + bits_for(v["P"])),
+    }  # fmt: skip
 
 
 def fork_lut(v: Values) -> Features:

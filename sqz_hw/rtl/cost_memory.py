@@ -39,17 +39,33 @@ def block_ram(words: int, width: int) -> float:
     return columns(words, width)[0] / 2
 
 
+LUT_RAMS = ((64, 3), (32, 6))
+"""Words and bits of RAM64M and RAM32M, of 4 LUTs each (UG474)."""
+
+
+def lut_ram_shape(words: int, width: int) -> tuple[int, int]:
+    """A simple dual-port LUT RAM of the primitive of which it takes fewest.
+
+    Returns:
+        rows of primitives; LUTs that are memory. What chooses among the rows is not within.
+    """
+    found = [(-(-words // deep), -(-words // deep) * -(-width // bits)) for deep, bits in LUT_RAMS]
+    rows, count = min(found, key=lambda shape: (shape[1], shape[0]))
+    return rows, 4 * count
+
+
 def lut_ram(words: int, width: int) -> int:
-    """LUTs of a simple dual-port LUT RAM: RAM32M holds 32 x 6 bits, RAM64M 64 x 3, in 4 LUTs (UG474)."""
-    if words <= 32:
-        return 4 * -(-width // 6)
-    blocks = -(-words // 64)
-    return 4 * blocks * -(-width // 3) + (width * ((blocks + 2) // 4) if blocks > 1 else 0)
+    """LUTs of a simple dual-port LUT RAM, without what chooses among those of a deep one."""
+    return lut_ram_shape(words, width)[1]
 
 
-def lut_rom(words: int, width: int) -> float:
-    """LUTs of a read-only memory: 64 bits each, and as much as a fifth of them to choose."""
-    return 0.0 if words == 0 else width * max(1.0, words / 64 * 1.2)
+def lut_ram_reads(rows: int, bits: int) -> Features:
+    """Bits that are chosen among rows of LUT RAM: of two, of up to four, of more."""
+    return {
+        "read2": float(bits) if rows == 2 else 0.0,
+        "read4": float(bits) if 2 < rows <= 4 else 0.0,
+        "read": float(bits * rows) if rows > 4 else 0.0,
+    }
 
 
 def entry_tiles(words: int, segment: int) -> float:

@@ -2,9 +2,10 @@
 
 Yosys makes a read-only memory without block RAM a tree of two-way choices by the address bits, the lowest at
 the leaves. Equal parts of the tree (or complements of each other) are one, over all bits of a word: a
-reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). Its nodes are what is counted
-here; how many of them fill a LUT is fitted. Where a table's words are not known yet, it is taken for a random
-one of as many.
+reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). A table of 64 words takes a LUT
+for each bit that differs; of a larger one the mapper, which looks for the shortest path and finds longer ones
+elsewhere, makes LUTs of a few nodes each, far more than one for 64 words. Both are counted here; how many of
+them make a LUT is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
 """
 
 from __future__ import annotations
@@ -12,32 +13,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 Words = tuple[int, tuple[int, ...]]
 """Bits of a word, and the words."""
+INPUTS = 6
+"""Of a LUT."""
 _EXACT = 20.0
 """Above so many bits the number of distinct functions is without bound."""
 
 
-def choices(table: Words) -> int:
-    """Two-way choices of a table, equal ones counted once.
+class Table(NamedTuple):
+    """What a table holds, equal (or complementary) parts counted once.
+
+    Attributes:
+        choices: two-way choices, nodes of the diagram, but those that are an address bit itself.
+        blocks: functions of the lowest six address bits.
+    """
+
+    choices: float
+    blocks: float
+
+
+def table_of(table: Words) -> Table:
+    """A table that is known.
 
     Args:
         table: bits of a word, and the words; what is beyond the last word may be anything.
-
-    Returns:
-        nodes of the diagram, less those that are an address bit itself.
     """
     width, words = table
-    deep = max(1, (len(words) - 1).bit_length())
+    deep = max(INPUTS, (len(words) - 1).bit_length())
     # An edge is twice its node's number, plus 1 if it complements; node 0 is the constant 0; -1: anything.
     edges = np.full((width, 1 << deep), -1, np.int64)
     values = np.array(words, dtype=object)
     for bit in range(width):
         edges[bit, : len(words)] = (values >> bit & 1).astype(np.int64)
-    nodes, found = 1, 0
+    nodes, found, blocks = 1, 0, 0
     for level in range(deep):
         low, high = edges[:, 0::2], edges[:, 1::2]
         low = np.where(low < 0, high, low)
@@ -50,24 +63,25 @@ def choices(table: Words) -> int:
         edges[several] = 2 * (nodes + which.ravel()) + flip[several]
         nodes += keys.shape[1]
         found += keys.shape[1] if level else 0
-    return found
+        if level == INPUTS - 1:
+            blocks = len(np.unique(edges[edges > 1] >> 1))
+    return Table(found, blocks)
 
 
 @cache
-def random_choices(words: int, width: int) -> float:
-    """As ``choices``, expected of a table with random words."""
-    whole, found = 2, 0.0
+def random_table(words: int, width: int) -> Table:
+    """What a table of random words is expected to hold."""
+    whole, found = 4, 0.0
     while whole < 2 * words:
         reached = width * words / whole  # parts of the tree that depend on so many addresses
-        if whole > 2:
-            bits = whole - 1.0  # functions up to complement
-            found += reached if bits > _EXACT else 2**bits * -math.expm1(-reached / 2**bits)
+        bits = whole - 1.0  # 2**bits functions up to complement
+        found += reached if bits > _EXACT else 2**bits * -math.expm1(-reached / 2**bits)
         whole *= 2
-    return found
+    return Table(found, width * -(-words // (1 << INPUTS)))
 
 
 def used_tables(parameters: Mapping[str, int | str], memories: Mapping[str, Words]) -> dict[str, int]:
-    """Choices of the tables that a module's file parameters name, by the parameter.
+    """What the tables hold that a module's file parameters name: ``Table``'s attributes by parameter.
 
     Of a core's entries only the last segment is one, and that if it is in LUTs.
     """
@@ -79,5 +93,28 @@ def used_tables(parameters: Mapping[str, int | str], memories: Mapping[str, Word
             segments = -(-int(parameters["ENTRIES"]) // int(parameters["SEGMENT"]))
             name = f"{name}.{segments - 1:02d}.mem" if parameters["LUT_LAST"] else ""
         if name in memories:
-            found[parameter] = choices(memories[name])
+            about = table_of(memories[name])
+            found |= {f"{parameter}.{what}": int(count) for what, count in about._asdict().items()}
     return found
+
+
+def table_features(
+    name: str, values: Mapping[str, int], parameter: str, words: int, width: int
+) -> dict[str, float]:
+    """Features of a module with a table: blocks of a small one; both of a larger one.
+
+    Args:
+        name: what the features' names begin with.
+        values: parameters and, if they are known, what the tables hold.
+        parameter: that names the table's file.
+        words, width: the table's; 0 words for none.
+    """
+    about = random_table(words, width) if words else Table(0.0, 0.0)
+    if words and f"{parameter}.choices" in values:
+        about = Table(values[f"{parameter}.choices"], values[f"{parameter}.blocks"])
+    small = words <= 1 << INPUTS
+    return {
+        f"{name}_small": about.blocks if small else 0.0,
+        f"{name}_blocks": 0.0 if small else about.blocks,
+        f"{name}_choices": 0.0 if small else about.choices,
+    }
