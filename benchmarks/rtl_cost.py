@@ -27,7 +27,13 @@ Row = Mapping[str, Any]
 WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
 """Parameters that follow from a core's weights."""
 RIDGE = 3e-3
-"""Keeps coefficients near those of the package that the modules at hand cannot tell apart."""
+"""Keeps coefficients near EXPECTED that the modules at hand cannot tell apart."""
+EXPECTED = {
+    "one": 10.0, "core": 50.0, "window": 30.0, "columns": 15.0, "read": 0.5, "rotate_more": 0.4, "slots": 4.0,
+    "drain": 1.5, "biases_choices": 0.35, "entries_choices": 0.5, "table_choices": 0.4, "weights": 2.0,
+    "compares": 2.0, "bits": 1.5, "choose": 0.6,
+}  # fmt: skip
+"""Of one unit of a feature, by its source (of any other: 1). Not the package's: those have seen every module."""
 SMALL = 50
 """Modules of fewer LUTs (flip-flops) count in sums only: 10 % of them is a handful."""
 
@@ -71,7 +77,7 @@ def _fit(rows: list[Row], module: str, what: str) -> dict[str, float]:
     wanted = np.array([row[what] - (memory(values(row))[0] if what == "lut" else 0) for row in rows], float)
     scale = 1 / np.maximum(np.array([row[what] for row in rows], float), 20)
     size = np.maximum((table * scale[:, None]).max(axis=0), 1e-9)
-    before = np.array([cost.coefficients()[module][what].get(name, 0.0) for name in names])
+    before = np.array([EXPECTED.get(name, 1.0) for name in names])
     ridge = np.sqrt(RIDGE * len(rows)) * size
     a = np.vstack([table * scale[:, None], np.diag(ridge)])
     b = np.concatenate([wanted * scale, ridge * before])

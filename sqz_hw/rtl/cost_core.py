@@ -16,7 +16,7 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram_shape,
     mux_luts,
 )
-from sqz_hw.rtl.cost_tables import table_features
+from sqz_hw.rtl.cost_tables import table_blocks, table_features
 
 
 def window_depth(v: Values) -> tuple[int, bool]:
@@ -108,7 +108,7 @@ def core_lut(v: Values) -> Features:
     width = v["GAP_BITS"] + v["CODE_BITS"]
     found = _window(v) if v["TAPS"] > 1 else _block(v)
     return {
-        "one": 1.0,
+        "core": 1.0,
         "window": float(v["TAPS"] > 1),
         **{part: found.get(part, 0.0) for part in _PARTS},
         "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
@@ -117,7 +117,7 @@ def core_lut(v: Values) -> Features:
         **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,
         **table_features("entries", v, "ENTRY_FILE", _last_words(v), width),
-        **table_features("weights", v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
+        "weights": table_blocks(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
         "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }

@@ -50,7 +50,8 @@ def pool_lut(v: Values) -> Features:
             reads = {name: reads[name] + more for name, more in lut_ram_reads(rows, bits).items()}
             write += rows
     return {
-        "one": 1.0, "columns": float(several), "down": float(word), "along": float(_pool_out(v)),
+        "one": 1.0, "columns": float(several), "compares": float(v["P"] + 2 * _pool_out(v) // v["B"]),
+        "bits": float(word + 2 * _pool_out(v)), "mask": float(v["B"] * (v["W"] - v.get("WIDTH", v["W"]))),
         "counters": float(bits_for(deep) + (bits_for(v["C"]) if several else 0)), **reads, "write": write,
         "deep": columns(deep, word)[1] if v["BLOCK_RAM"] else 0.0,
     }  # fmt: skip
@@ -61,7 +62,7 @@ def pool_ff(v: Values) -> Features:
     word = v["P"] * v["B"]
     several = v["P"] < v["W"]
     return {
-        "one": 1.0, "columns": float(several), "words": float(word),
+        "one": 1.0, "columns": float(several), "words": float(2 * word),
         "read": 0.0 if v["BLOCK_RAM"] else float(word), "out": float(_pool_out(v)),
         "counters": float(bits_for(v["W"] // v["P"] * v["C"]) + (bits_for(v["C"]) if several else 0)),
     }  # fmt: skip
@@ -132,9 +133,7 @@ def merge_lut(v: Values) -> Features:
     cores, width = v["N"], v["WIDTH"]
     return {
         "one": 1.0,
-        **{f"of{n}": float(width) if cores == n else 0.0 for n in (2, 3, 4)},
-        "of8": float(width) if 4 < cores <= 8 else 0.0,
-        "more": width * mux_luts(cores) if cores > 8 else 0.0,
+        "choose": float(width * -(-cores // 4)),  # a LUT takes four words' bits and two of choice
         **table_features("table", v, "FILE", v["ROWS"], bits_for(cores)),
         "cores": float(cores),
         "counters": float(bits_for(v["ROWS"])),

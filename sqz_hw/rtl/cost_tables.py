@@ -3,9 +3,9 @@
 Yosys makes a read-only memory without block RAM a tree of two-way choices by the address bits, the lowest at
 the leaves. Equal parts of the tree (or complements of each other) are one, over all bits of a word: a
 reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). A table of 64 words takes a LUT
-for each bit that differs; of a larger one the mapper, which looks for the shortest path and finds longer ones
-elsewhere, makes LUTs of a few nodes each, far more than one for 64 words. Both are counted here; how many of
-them make a LUT is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
+for each bit that differs. Of a larger one the mapper makes LUTs of a few nodes each, many more than one for 64
+words of a bit, unless the path through it is the module's longest. Both are counted here; how many make a LUT
+is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def used_tables(parameters: Mapping[str, int | str], memories: Mapping[str, Word
 def table_features(
     name: str, values: Mapping[str, int], parameter: str, words: int, width: int
 ) -> dict[str, float]:
-    """Features of a module with a table: blocks of a small one; both of a larger one.
+    """Features of a module with a table: blocks of a small one, choices of a larger one.
 
     Args:
         name: what the features' names begin with.
@@ -115,6 +115,12 @@ def table_features(
     small = words <= 1 << INPUTS
     return {
         f"{name}_small": about.blocks if small else 0.0,
-        f"{name}_blocks": 0.0 if small else about.blocks,
         f"{name}_choices": 0.0 if small else about.choices,
     }
+
+
+def table_blocks(values: Mapping[str, int], parameter: str, words: int, width: int) -> float:
+    """LUTs of a table on a short path: one for 64 words of a bit."""
+    if not words:
+        return 0.0
+    return values.get(f"{parameter}.blocks", random_table(words, width).blocks)
