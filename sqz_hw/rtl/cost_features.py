@@ -19,7 +19,6 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram,
     lut_ram_reads,
     lut_ram_shape,
-    mux_luts,
 )
 from sqz_hw.rtl.cost_tables import table_features
 
@@ -42,7 +41,7 @@ def pool_lut(v: Values) -> Features:
     """Comparisons and choices along both directions; what the memories are chosen and written by."""
     word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
     several = v["P"] < v["W"]
-    reads = {name: 0.0 for name in lut_ram_reads(1, 1)}
+    reads = dict.fromkeys(lut_ram_reads(1, 1), 0.0)
     write = 0.0
     for words, bits, there in ((v["C"], _pool_out(v), several), (deep, word, not v["BLOCK_RAM"])):
         if there:

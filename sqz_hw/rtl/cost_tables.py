@@ -1,11 +1,11 @@
 """Tables in LUTs, priced by what they hold.
 
-Yosys makes a read-only memory without block RAM a tree of two-way choices by the address bits, the lowest at
-the leaves. Equal parts of the tree (or complements of each other) are one, over all bits of a word: a
-reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). A table of 64 words takes a LUT
-for each bit that differs. Of a larger one the mapper makes LUTs of a few nodes each, many more than one for 64
-words of a bit, unless the path through it is the module's longest. Both are counted here; how many make a LUT
-is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
+Yosys makes a read-only memory without block RAM a tree of two-way choices by the address bits, the lowest
+at the leaves. Equal parts of the tree (or complements of each other) are one, over all bits of a word: a
+reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). A table of 64 words takes
+a LUT for each bit that differs. Of a larger one the mapper makes LUTs of a few nodes each, many more than
+one for 64 words of a bit, unless the path through it is the module's longest. Both are counted here; how many
+make a LUT is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
 """
 
 from __future__ import annotations
