@@ -44,14 +44,13 @@ LUT_RAMS = ((64, 3), (32, 6))
 
 
 def lut_ram_shape(words: int, width: int) -> tuple[int, int]:
-    """A simple dual-port LUT RAM of the primitive of which it takes fewest.
+    """A simple dual-port LUT RAM of the primitive that is cheaper with what chooses among its rows.
 
     Returns:
         rows of primitives; LUTs that are memory. What chooses among the rows is not within.
     """
-    found = [(-(-words // deep), -(-words // deep) * -(-width // bits)) for deep, bits in LUT_RAMS]
-    rows, count = min(found, key=lambda shape: (shape[1], shape[0]))
-    return rows, 4 * count
+    found = [(-(-words // deep), 4 * -(-words // deep) * -(-width // bits)) for deep, bits in LUT_RAMS]
+    return min(found, key=lambda shape: shape[1] + width * (shape[0] - 1) / 2)
 
 
 def lut_ram(words: int, width: int) -> int:
