@@ -32,7 +32,7 @@ WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VAL
 RIDGE = 3e-3
 """Keeps coefficients near EXPECTED that the modules at hand cannot tell apart."""
 EXPECTED = {
-    "one": 10.0, "core": 50.0, "window": 30.0, "columns": 15.0, "read": 0.5, "rotate_more": 0.4, "slots": 4.0,
+    "one": 10.0, "core": 50.0, "window": 30.0, "columns": 15.0, "rotate_more": 0.4, "slots": 4.0,
     "drain": 1.5, "biases_choices": 0.35, "entries_choices": 0.5, "table_choices": 0.4, "weights": 2.0,
     "compares": 2.0, "bits": 1.5, "choose": 0.6,
 }  # fmt: skip

@@ -59,6 +59,12 @@ def _banks(w: int, p: int, side: int, edge: int) -> tuple[int, int]:
     return len({tuple(b < a for a in along) for b in range(p)}), len(set(along))
 
 
+def _reads(rows: int, bits: int) -> Features:
+    """Bits chosen among rows of LUT RAM: of two, of up to four, of more."""
+    name = "read2" if rows <= 2 else "read4" if rows <= 4 else "read"
+    return {name: lut_ram_reads(rows, bits)}
+
+
 def _window(v: Values) -> Features:
     """Of the input side of a convolution with a window."""
     deep, packed = window_depth(v)
@@ -71,7 +77,7 @@ def _window(v: Values) -> Features:
         "rotate": float(bits) if banks <= 4 else 0.0,
         "rotate_more": float(bits * banks) if banks > 4 else 0.0,
         "write": float(subs * rows),
-        **lut_ram_reads(rows, lanes * v["B"]),
+        **_reads(rows, lanes * v["B"]),
         "addresses": float(addresses * bits_for(deep)),
         "slots": float(slot),
     }
@@ -87,7 +93,7 @@ def _block(v: Values) -> Features:
         rows, reads = 1, {"deep": subs * columns(deep, bits // subs)[1]}
     else:
         rows = lut_ram_shape(deep, bits)[0]
-        reads = lut_ram_reads(rows, bits)
+        reads = _reads(rows, bits)
     return {
         "choose2": float(lanes * v["B"]) if choose == 2 else 0.0,
         "choose": float(lanes * v["B"] * choose) if choose > 2 else 0.0,
@@ -112,7 +118,7 @@ def core_lut(v: Values) -> Features:
         "window": float(v["TAPS"] > 1),
         **{part: found.get(part, 0.0) for part in _PARTS},
         "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "drain": v["Q"] * v["SUM"] * mux_luts(v["P"] // v["Q"]),
+        "drain": v["Q"] * (v["SUM"] + 1) * mux_luts(v["P"] // v["Q"]),
         "requantise": float(v["Q"] * v["TOTAL"]),
         **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,

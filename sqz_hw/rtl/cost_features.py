@@ -19,8 +19,9 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram,
     lut_ram_reads,
     lut_ram_shape,
+    tree_luts,
 )
-from sqz_hw.rtl.cost_tables import table_features
+from sqz_hw.rtl.cost_tables import table_blocks, table_features
 
 
 def _pool_out(v: Values) -> int:
@@ -41,17 +42,15 @@ def pool_lut(v: Values) -> Features:
     """Comparisons and choices along both directions; what the memories are chosen and written by."""
     word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
     several = v["P"] < v["W"]
-    reads = dict.fromkeys(lut_ram_reads(1, 1), 0.0)
-    write = 0.0
+    read, write = 0.0, 0
     for words, bits, there in ((v["C"], _pool_out(v), several), (deep, word, not v["BLOCK_RAM"])):
         if there:
             rows, _ = lut_ram_shape(words, bits)
-            reads = {name: reads[name] + more for name, more in lut_ram_reads(rows, bits).items()}
-            write += rows
+            read, write = read + lut_ram_reads(rows, bits), write + rows
     return {
         "one": 1.0, "columns": float(several), "compares": float(v["P"] + 2 * _pool_out(v) // v["B"]),
         "bits": float(word + 2 * _pool_out(v)), "mask": float(v["B"] * (v["W"] - v.get("WIDTH", v["W"]))),
-        "counters": float(bits_for(deep) + (bits_for(v["C"]) if several else 0)), **reads, "write": write,
+        "read": read, "write": float(write),
         "deep": columns(deep, word)[1] if v["BLOCK_RAM"] else 0.0,
     }  # fmt: skip
 
@@ -90,7 +89,7 @@ def reblock_lut(v: Values) -> Features:
         "choose": float(v["POUT"] * v["B"] * choose) if choose > 2 else 0.0,
         "narrower": bits_for(deep) * float(choose > 1),
         "wider": bits_for(deep) * float(groups > 1),
-        **lut_ram_reads(rows, wide),
+        "read": lut_ram_reads(rows, wide),
         "write": float(groups * rows),
         "deep": groups * columns(deep, wide // groups)[1] if in_ram else 0.0,
     }
@@ -132,7 +131,7 @@ def merge_lut(v: Values) -> Features:
     cores, width = v["N"], v["WIDTH"]
     return {
         "one": 1.0,
-        "choose": float(width * -(-cores // 4)),  # a LUT takes four words' bits and two of choice
+        "choose": width * tree_luts(cores),
         **table_features("table", v, "FILE", v["ROWS"], bits_for(cores)),
         "cores": float(cores),
         "counters": float(bits_for(v["ROWS"])),
@@ -152,21 +151,23 @@ def sum_memory(v: Values) -> tuple[int, float]:
 def sum_lut(v: Values) -> Features:
     """The word's shift register, one adder, the table that the sums begin with, counters."""
     rows, _ = lut_ram_shape(v["C"], v["OUT"])
+    words = v["C"] if v.get("INIT") else 0
+    table = table_features("table", v, "FILE", words, v["OUT"])
+    if v["P"] == 1:  # no shift register: the table's path is the longest
+        table = {"table_small": table_blocks(v, "FILE", words, v["OUT"]), "table_choices": 0.0}
     return {
         "one": 1.0,
         "word": float(v["P"] * v["B"]) if v["P"] > 1 else 0.0,
         "sum": float(v["OUT"]),
-        **table_features("table", v, "FILE", v["C"] if v.get("INIT") else 0, v["OUT"]),
-        "counters": float(bits_for(v["C"]) + bits_for(v.get("BLOCKS", 64)) + bits_for(v["P"])),
-        **lut_ram_reads(rows, v["OUT"]),
-        "write": float(rows),
+        **table,
+        "read": lut_ram_reads(rows, v["OUT"]),
     }
 
 
 def sum_ff(v: Values) -> Features:
     """The word, the sum, the result, counters."""
     return {
-        "one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(v["OUT"]),
+        "one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(2 * v["OUT"]),
         "counters": float(bits_for(v["C"]) + bits_for(v.get("BLOCKS", 64)) + bits_for(v["P"])),
     }  # fmt: skip
 
@@ -182,8 +183,16 @@ def regroup_memory(v: Values) -> tuple[int, float]:
 
 
 def regroup_logic(v: Values) -> Features:
-    """Addresses: within a band, a row, a run."""
-    return {"one": 1.0, "counters": float(bits_for(2 * v["S"] * v["W"] * v["C"]))}
+    """Addresses: counters, and what is added to begin a band, a row, a run: not to the bits that it lacks."""
+    band, line = v["S"] * v["W"] * v["C"], v["W"] * v["C"]
+    address = bits_for(2 * band)
+    return {
+        "one": 1.0,
+        "counters": float(address + bits_for(line) + bits_for(-(-v["W"] // v["S"]))),
+        "adders": float(address - ((band & -band).bit_length() - 1)),
+        "rows": float(address - ((line & -line).bit_length() - 1)),
+        "runs": float(v["S"] * v["C"] != 1 << bits_for(v["S"] * v["C"])),
+    }
 
 
 def argmax_logic(v: Values) -> Features:

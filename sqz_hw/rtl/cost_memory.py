@@ -58,13 +58,9 @@ def lut_ram(words: int, width: int) -> int:
     return lut_ram_shape(words, width)[1]
 
 
-def lut_ram_reads(rows: int, bits: int) -> Features:
-    """Bits that are chosen among rows of LUT RAM: of two, of up to four, of more."""
-    return {
-        "read2": float(bits) if rows == 2 else 0.0,
-        "read4": float(bits) if 2 < rows <= 4 else 0.0,
-        "read": float(bits * rows) if rows > 4 else 0.0,
-    }
+def lut_ram_reads(rows: int, bits: int) -> float:
+    """LUTs, about, that choose among rows of LUT RAM: one for up to four of them, then one for three more."""
+    return bits * max(1.0, 0.36 * rows) if rows > 1 else 0.0
 
 
 def entry_tiles(words: int, segment: int) -> float:
@@ -81,3 +77,11 @@ def bits_for(count: int) -> int:
 def mux_luts(inputs: int) -> float:
     """LUTs of one bit of a multiplexer with coded select; MUXF7 and MUXF8 join them (UG474)."""
     return 0.0 if inputs < 2 else 0.5 if inputs == 2 else float(-(-inputs // 4))
+
+
+def tree_luts(inputs: int) -> float:
+    """LUTs of one bit of a tree of two-way choices, four inputs and two bits of select in a LUT."""
+    if inputs <= 4:
+        return 0.0 if inputs < 2 else 1.0
+    fours = -(-inputs // 4)
+    return min(-(-inputs // 2) - 1.0, fours + tree_luts(fours))
