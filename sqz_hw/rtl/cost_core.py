@@ -42,7 +42,9 @@ def core_memory(v: Values) -> tuple[int, float]:
         memory = 0
         tiles += groups * block_ram(deep, bits)
     else:
-        memory = lut_ram(v["SLOTS"] << bits_for(v["C"]), max(lanes, v["PIN"]) * v["B"])
+        groups = max(1, lanes // v["PIN"])
+        bits = max(lanes, v["PIN"]) * v["B"] // groups
+        memory = groups * lut_ram(v["SLOTS"] << bits_for(v["C"]), bits)
     return memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
 
 
@@ -92,7 +94,7 @@ def _block(v: Values) -> Features:
     if v["BLOCK_RAM"]:
         rows, reads = 1, {"deep": subs * columns(deep, bits // subs)[1]}
     else:
-        rows = lut_ram_shape(deep, bits)[0]
+        rows = lut_ram_shape(deep, bits // subs)[0]
         reads = _reads(rows, bits)
     return {
         "choose2": float(lanes * v["B"]) if choose == 2 else 0.0,
