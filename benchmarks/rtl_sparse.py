@@ -44,7 +44,7 @@ def fastest_dense(network: Any, lanes: int, interval: float) -> Any:
 
 
 def weight_tiles(plan: Any, dense: bool) -> float:
-    from sqz_hw.rtl.cost_features import block_ram, entry_tiles
+    from sqz_hw.rtl.cost_memory import block_ram, entry_tiles
 
     total = 0.0
     for name, cores in plan.cores.items():

@@ -2,91 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sqz_hw.rtl.plan import Instance, Link, Memory, Plan
 
-Drawn = tuple[dict[str, int | str], dict[str, tuple[int, ...]]]
-"""Parameters; for each prefix of ports the bits of its streams."""
+Draw = np.random.Generator
+SEGMENT = 4096
 
 
-def max_pool(draw: np.random.Generator) -> Drawn:
-    width = int(draw.choice([8, 16, 32]))
-    pixels = int(draw.choice([p for p in (2, 4, 8, 16, 32) if p <= width]))
-    bits = int(draw.choice([4, 6, 8]))
+class Drawn(NamedTuple):
+    """Parameters; for each prefix of ports the bits of its streams; what files hold, by their parameter."""
+
+    parameters: dict[str, int | str]
+    ports: dict[str, tuple[int, ...]]
+    files: Mapping[str, Memory] = {}
+
+
+def one_of(draw: Draw, some: Sequence[int]) -> int:
+    return int(draw.choice(list(some)))
+
+
+def divisors(number: int) -> list[int]:
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
+def table(draw: Draw, bits: int, words: int) -> Memory:
+    """Small values of either sign, as biases are."""
+    values = np.rint(draw.normal(0, 2 ** (bits - 3), words)).clip(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return bits, tuple(int(v) & ((1 << bits) - 1) for v in values)
+
+
+def max_pool(draw: Draw) -> Drawn:
+    width = one_of(draw, [8, 14, 16, 28, 32, 56])
+    pixels = one_of(
+        draw, [p for p in (2, 4, 7, 8, 14, 16, 28, 32) if width % p == 0 and (p == width or p % 2 == 0)]
+    )
+    bits = one_of(draw, [4, 6, 8])
     out = width // 2 if pixels == width else pixels // 2
     parameters: dict[str, int | str] = {
-        "B": bits, "W": width, "H": width, "C": int(draw.choice([16, 64, 96, 128, 256])), "P": pixels,
-        "WOUT": width // 2, "HOUT": width // 2, "BLOCK_RAM": int(draw.integers(2)),
+        "B": bits, "W": width, "WIDTH": width - one_of(draw, [0, 1]), "H": width,
+        "C": one_of(draw, [16, 48, 64, 96, 128, 256]), "P": pixels, "WOUT": width // 2, "HOUT": width // 2,
+        "BLOCK_RAM": one_of(draw, [0, 1, 1]),
     }  # fmt: skip
-    return parameters, {"in": (pixels * bits,), "out": (out * bits,)}
+    return Drawn(parameters, {"in": (pixels * bits,), "out": (out * bits,)})
 
 
-def reblock(draw: np.random.Generator) -> Drawn:
-    first, second, bits = (int(draw.choice(some)) for some in ([2, 4, 8, 16], [1, 2, 4], [4, 6, 8]))
+def reblock(draw: Draw) -> Drawn:
+    first, second, bits = (one_of(draw, some) for some in ([2, 4, 8, 16], [1, 2, 4], [4, 6, 8]))
     wide, narrow = first, max(1, first // second)
     pin, pout = (wide, narrow) if draw.integers(2) else (narrow, wide)
     parameters: dict[str, int | str] = {
-        "B": bits, "C": int(draw.choice([16, 64, 128, 384])), "PIN": pin, "POUT": pout,
-        "SLOTS": int(draw.integers(2, 8)), "BLOCK_RAM": int(draw.integers(2)),
+        "B": bits, "C": one_of(draw, [16, 64, 128, 384]), "PIN": pin, "POUT": pout,
+        "SLOTS": int(draw.integers(2, 8)), "BLOCK_RAM": one_of(draw, [0, 1]),
     }  # fmt: skip
-    return parameters, {"in": (pin * bits,), "out": (pout * bits,)}
+    return Drawn(parameters, {"in": (pin * bits,), "out": (pout * bits,)})
 
 
-def add(draw: np.random.Generator) -> Drawn:
-    pixels, bits = int(draw.choice([2, 4, 8, 16])), int(draw.choice([4, 6, 8]))
-    up = [int(draw.integers(3)), 0]
+def add(draw: Draw) -> Drawn:
+    pixels, bits = one_of(draw, [2, 4, 8, 16]), one_of(draw, [4, 6, 8])
     parameters: dict[str, int | str] = {
-        "P": pixels, "U": int(draw.choice([u for u in (1, 2, 4) if u <= pixels])), "A": bits, "A_UP": up[0],
-        "BB": bits, "B_UP": up[1], "DROP": int(draw.integers(3)), "ROUNDING": 2, "OUT": bits, "SATURATE": 1,
+        "P": pixels, "U": one_of(draw, [u for u in (1, 2, 4) if u <= pixels]), "A": bits,
+        "A_UP": int(draw.integers(3)), "BB": bits, "B_UP": 0, "DROP": int(draw.integers(3)), "ROUNDING": 2,
+        "OUT": bits, "SATURATE": 1,
     }  # fmt: skip
-    return parameters, {"a": (pixels * bits,), "b": (pixels * bits,), "out": (pixels * bits,)}
+    return Drawn(parameters, {"a": (pixels * bits,), "b": (pixels * bits,), "out": (pixels * bits,)})
 
 
-def merge(draw: np.random.Generator) -> Drawn:
-    width, cores = int(draw.choice([12, 24, 48, 96])), int(draw.integers(2, 9))
-    rows = int(draw.choice([32, 64, 128, 256, 512]))
-    return {"WIDTH": width, "N": cores, "ROWS": rows}, {"in": (width,) * cores, "out": (width,)}
+def merge(draw: Draw) -> Drawn:
+    width, cores = one_of(draw, [12, 24, 48, 96]), int(draw.integers(2, 11))
+    rows = one_of(draw, [32, 64, 128, 256, 512])
+    file = (max(1, (cores - 1).bit_length()), tuple(int(core) for core in draw.integers(0, cores, rows)))
+    return Drawn(
+        {"WIDTH": width, "N": cores, "ROWS": rows}, {"in": (width,) * cores, "out": (width,)}, {"FILE": file}
+    )
 
 
-def global_sum(draw: np.random.Generator) -> Drawn:
-    pixels, bits = int(draw.choice([1, 2, 4, 8, 16])), int(draw.choice([6, 8]))
+def global_sum(draw: Draw) -> Drawn:
+    pixels, bits = one_of(draw, [1, 2, 4, 8, 14]), one_of(draw, [6, 8])
+    width = pixels * one_of(draw, [1, 2])
+    channels, out, init = (
+        one_of(draw, [10, 100, 200, 1000]),
+        bits + one_of(draw, [6, 8]),
+        one_of(draw, [0, 1]),
+    )
     parameters: dict[str, int | str] = {
-        "B": bits, "C": int(draw.choice([10, 100, 200])), "P": pixels, "BLOCKS": 64 // pixels,
-        "OUT": bits + 6,
+        "B": bits, "C": channels, "P": pixels, "W": width,
+        "BLOCKS": width // pixels * one_of(draw, [4, 8, 13]),
+        "WIDTH": max(1, width - one_of(draw, [0, 1])), "INIT": init, "OUT": out,
     }  # fmt: skip
-    return parameters, {"in": (pixels * bits,), "out": (bits + 6,)}
+    files = {"FILE": table(draw, out, channels)} if init else {}
+    return Drawn(parameters, {"in": (pixels * bits,), "out": (out,)}, files)
 
 
-DRAWS: dict[str, Callable[[np.random.Generator], Drawn]] = {
+def space_to_depth(draw: Draw) -> Drawn:
+    width, bits = one_of(draw, [32, 55, 96, 128, 227]), one_of(draw, [6, 8])
+    parameters: dict[str, int | str] = {
+        "B": bits, "W": width, "H": width - one_of(draw, [0, 1]), "C": one_of(draw, [1, 3, 4]),
+        "S": one_of(draw, [2, 2, 3]),
+    }  # fmt: skip
+    return Drawn(parameters, {"in": (bits,), "out": (bits,)})
+
+
+def argmax(draw: Draw) -> Drawn:
+    bits, classes = one_of(draw, [8, 12, 16]), one_of(draw, [10, 100, 1000])
+    out = (classes - 1).bit_length()
+    return Drawn({"B": bits, "C": classes, "OUT": out}, {"in": (bits,), "out": (out,)})
+
+
+def sparse_core(draw: Draw) -> Drawn:
+    """Of a layer with few channels and entries: what a core is made of does not grow with them."""
+    shared, taps = one_of(draw, [0, 1]), one_of(draw, [1, 9])
+    width, channels, bits = (one_of(draw, some) for some in ([8, 14, 16, 28], [16, 24, 48, 64], [4, 6, 8]))
+    pixels = one_of(draw, [p for p in (2, 4, 7, 8, 14, 16) if width % p == 0])
+    less = divisors(pixels) if taps == 9 else [*divisors(pixels), 2 * pixels]
+    lanes = one_of(draw, [0, 1, 2]) if pixels % 2 == 0 else one_of(draw, [0, 2])
+    gap, code = (3, 6) if shared else (4, 5)
+    value = code + one_of(draw, [0, 1, 2])
+    rows = one_of(draw, [16, 32, 64, 128])
+    singles = one_of(draw, [0, rows // 2]) if taps == 9 else 0
+    last, segments = one_of(draw, [40, 150, 400, 900]), one_of(draw, [0, 1, 2, 4])
+    sums, bias = one_of(draw, [16, 18, 20]), one_of(draw, [8, 10, 12])
+    pin = one_of(draw, less)
+    slots = 2 if taps == 1 else 2 * (width // pixels + 1) + 2 if pixels < width else 4
+    parameters: dict[str, int | str] = {
+        "W": width, "H": width, "C": channels, "TAPS": taps, "SIDE": 3 if taps == 9 else 1, "EDGE": 1,
+        "WIDTH": width, "COLUMNS": max(1, width // pixels), "ROWS_OUT": width, "TAIL": max(1, pixels // pin),
+        "ROWS1": singles, "ROWS": rows, "P": pixels, "PIN": pin, "Q": one_of(draw, divisors(pixels)[:2]),
+        "SLOTS": slots, "BLOCK_RAM": one_of(draw, [0, 1]) if taps == 1 else 0, "B": bits,
+        "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": one_of(draw, [0, 1]),
+        "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0 if shared else value - code,
+        "SHIFT3": 0, "SHARED": shared, "PACK": int(lanes == 1), "SPLIT": 24 - bits, "LUTS": int(lanes == 2),
+        "SUM": sums, "UP": 0, "BIAS": bias, "TOTAL": sums + 1, "DROP": one_of(draw, [5, 6, 7]), "ROUNDING": 2,
+        "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+    }  # fmt: skip
+    count = segments * SEGMENT + last
+    gaps = draw.geometric(0.3, count).clip(1, 1 << gap) - 1
+    codes = draw.integers(0, 1 << code, count) if shared else table(draw, code, count)[1]
+    words = tuple(int(g) << code | int(c) for g, c in zip(gaps, codes, strict=True))
+    files = {
+        f"ENTRY_FILE.{s:02d}": (gap + code, words[s * SEGMENT : (s + 1) * SEGMENT])
+        for s in range(segments + 1)
+    }
+    files["BIAS_FILE"] = table(draw, bias, rows)
+    if shared:
+        files["CODEBOOK_FILE"] = table(draw, value, (2 if singles else 1) << code)
+    return Drawn(parameters, {"in": (pin * bits,), "out": (pixels * bits,)}, files)
+
+
+DRAWS: dict[str, Callable[[Draw], Drawn]] = {
     "sqz_max_pool": max_pool, "sqz_reblock": reblock, "sqz_add": add, "sqz_merge": merge,
-    "sqz_global_sum": global_sum,
+    "sqz_global_sum": global_sum, "sqz_space_to_depth": space_to_depth, "sqz_argmax": argmax,
+    "sqz_sparse_core": sparse_core,
 }  # fmt: skip
 
 
 def drawn_plan(count: int, seed: int = 1) -> Plan:
-    """So many instances of each module, as a plan that can be counted."""
-    draw = np.random.default_rng(seed)
+    """So many instances of each module, as a plan that can be counted; more leave the first as they are."""
     links: list[Link] = []
     instances: list[Instance] = []
     memories: dict[str, Memory] = {}
-    for module, make in DRAWS.items():
+    for place, (module, make) in enumerate(DRAWS.items()):
+        draw = np.random.default_rng([seed, place])
         for number in range(count):
-            parameters, ports = make(draw)
+            drawn = make(draw)
             name = f"{module}_{number}"
-            if module == "sqz_merge":
-                cores, rows = int(parameters["N"]), int(parameters["ROWS"])
-                parameters["FILE"] = f"{name}.mem"
-                table = tuple(int(core) for core in draw.integers(0, cores, rows))
-                memories[f"{name}.mem"] = (max(1, (cores - 1).bit_length()), table)
+            for parameter, memory in drawn.files.items():
+                kind, _, segment = parameter.partition(".")
+                drawn.parameters[kind] = f"{name}.{kind}" if segment else f"{name}.{kind}.mem"
+                memories[f"{name}.{kind}.{segment}.mem" if segment else f"{name}.{kind}.mem"] = memory
             streams = {}
-            for prefix, widths in ports.items():
+            for prefix, widths in drawn.ports.items():
                 names = tuple(f"{name}_{prefix}{i}" for i in range(len(widths)))
                 links += [Link(link, width) for link, width in zip(names, widths, strict=True)]
                 streams[prefix] = names
-            instances.append(Instance(module, name, parameters, streams, module))
+            instances.append(Instance(module, name, drawn.parameters, streams, module))
     nothing: Any = None
     return Plan("sweep", nothing, {}, tuple(links), tuple(instances), memories, {}, "", "", 8, 8, 1, 1)

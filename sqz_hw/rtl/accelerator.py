@@ -9,6 +9,7 @@ from sqz_hw.errors import BadInputError, DoesNotFitError
 from sqz_hw.estimate.parts import Part
 from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.cost import Cost, stage_cost
+from sqz_hw.rtl.cost_tables import used_tables
 from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
 from sqz_hw.rtl.plan import Plan, make_plan
@@ -74,7 +75,9 @@ def _planned(network: Network, solution: Solution) -> Accelerated:
     solution = replace(solution, clocks=exact)
     cost = Cost()
     for instance in plan.instances:
-        cost = cost + stage_cost(instance.module, instance.parameters)
+        cost = cost + stage_cost(
+            instance.module, instance.parameters, tables=used_tables(instance.parameters, plan.memories)
+        )
     return Accelerated(plan, solution, cost)
 
 

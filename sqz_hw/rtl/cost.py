@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from sqz_hw.rtl.cost_features import MODULES, core_dsp
+from sqz_hw.rtl.cost_core import core_dsp
+from sqz_hw.rtl.cost_features import MODULES
 
 Parameters = Mapping[str, int | str]
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -47,15 +48,22 @@ def coefficients() -> Coefficients:
     return fitted
 
 
-def stage_cost(module: str, parameters: Parameters, fitted: Coefficients | None = None) -> Cost:
+def stage_cost(
+    module: str,
+    parameters: Parameters,
+    fitted: Coefficients | None = None,
+    tables: Mapping[str, int] | None = None,
+) -> Cost:
     """A module of the library with these parameters.
 
     Args:
         module: its name.
         parameters: of the instance.
         fitted: coefficients; None for those of the package.
+        tables: what its tables hold (``cost_tables.used_tables``); None if that is not known yet.
     """
     value = {name: int(v) for name, v in parameters.items() if not isinstance(v, str)}
+    value.update({} if tables is None else tables)
     factors = (coefficients() if fitted is None else fitted)[module]
     memory, lut, ff = MODULES[module]
     luts, tiles = memory(value)

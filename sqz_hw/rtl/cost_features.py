@@ -7,172 +7,62 @@ source has: a multiplexer's bits, an adder's, a register's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from functools import cache
 
-Values = Mapping[str, int]
-Features = dict[str, float]
-
-
-SHAPES = (
-    (36, 512, 1), (18, 1024, 1), (9, 2048, 1), (4, 4096, 1), (2, 8192, 1), (1, 16384, 1),
-    (72, 512, 2), (36, 1024, 2), (18, 2048, 2), (9, 4096, 2), (4, 8192, 2), (2, 16384, 2), (1, 32768, 2),
-)  # fmt: skip
-"""Bits of a word, words, and halves of a tile, of a RAMB18 and of a RAMB36 (UG473, tables 1-7 to 1-10)."""
-
-
-@cache
-def columns(words: int, width: int) -> tuple[int, float]:
-    """The cheapest block RAM for a simple dual-port memory: columns of any shapes side by side.
-
-    Returns:
-        halves of a tile; LUTs that choose among the memories of a column that is deeper than one.
-    """
-    best: list[tuple[int, float]] = [(0, 0.0)]
-    for wide in range(1, width + 1):
-        found = []
-        for bits, deep, halves in SHAPES:
-            rows = -(-words // deep)
-            before = best[max(0, wide - bits)]
-            found.append((before[0] + halves * rows, before[1] + min(bits, wide) * mux_luts(rows)))
-        best.append(min(found))
-    return best[width]
+from sqz_hw.rtl.cost_core import core_ff, core_lut, core_memory
+from sqz_hw.rtl.cost_memory import (
+    Features,
+    Values,
+    bits_for,
+    block_ram,
+    columns,
+    lut_ram,
+    lut_ram_reads,
+    lut_ram_shape,
+    tree_luts,
+)
+from sqz_hw.rtl.cost_tables import table_blocks, table_features
 
 
-def block_ram(words: int, width: int) -> float:
-    """Tiles of 36 kbit for a simple dual-port memory."""
-    return columns(words, width)[0] / 2
+def _pool_out(v: Values) -> int:
+    """Bits of a word out of a pool."""
+    return (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
 
 
-def lut_ram(words: int, width: int) -> int:
-    """LUTs of a simple dual-port LUT RAM: RAM32M holds 32 x 6 bits, RAM64M 64 x 3, in 4 LUTs (UG474)."""
-    if words <= 32:
-        return 4 * -(-width // 6)
-    blocks = -(-words // 64)
-    return 4 * blocks * -(-width // 3) + (width * ((blocks + 2) // 4) if blocks > 1 else 0)
-
-
-def lut_rom(words: int, width: int) -> float:
-    """LUTs of a read-only memory: 64 bits each, and as much as a fifth of them to choose."""
-    return 0.0 if words == 0 else width * max(1.0, words / 64 * 1.2)
-
-
-def entry_tiles(words: int, segment: int) -> float:
-    """Tiles of a core's entries: whole segments, and a last one that may be a RAMB18."""
-    whole, rest = divmod(words, segment)
-    return whole + (0.0 if rest == 0 else 0.5 if rest <= segment // 2 else 1.0)
-
-
-def bits_for(count: int) -> int:
-    """Bits of a counter of so many states."""
-    return max(1, (count - 1).bit_length())
-
-
-def mux_luts(inputs: int) -> float:
-    """LUTs of one bit of a multiplexer with coded select; MUXF7 and MUXF8 join them (UG474)."""
-    return 0.0 if inputs < 2 else 0.5 if inputs == 2 else float(-(-inputs // 4))
-
-
-# ---- sparse core ----
-def core_memory(v: Values) -> tuple[int, float]:
-    """LUTs and tiles of a core's memories: entries, input buffer, output queue."""
-    lanes = v["P"]
-    tiles, rom = entry_tiles(v["ENTRIES"], v["SEGMENT"]), 0.0
-    if v.get("LUT_LAST"):
-        tiles = float(v["ENTRIES"] // v["SEGMENT"])
-        rom = lut_rom(v["ENTRIES"] % v["SEGMENT"], v["GAP_BITS"] + v["CODE_BITS"])
-    if v.get("SHARED"):
-        rom += lut_rom((2 if v["ROWS1"] else 1) << v["CODE_BITS"], v["VALUE"])
-    deep = v["SLOTS"] << bits_for(v["C"])
-    if v["TAPS"] > 1 and -(-v["SLOTS"] * v["C"] // 64) < -(-deep // 64):
-        deep = v["SLOTS"] * v["C"]  # without gaps
-    if v["TAPS"] > 1:
-        memory = lanes * lut_ram(deep, v["B"])
-    elif v["BLOCK_RAM"]:
-        groups = max(1, lanes // v["PIN"])
-        bits = max(lanes, v["PIN"]) * v["B"] // groups
-        memory = round(groups * columns(deep, bits)[1])
-        tiles += groups * block_ram(deep, bits)
-    else:
-        memory = lut_ram(deep, max(lanes, v["PIN"]) * v["B"])
-    return math.ceil(rom) + memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
-
-
-def core_dsp(v: Values) -> int:
-    """DSP slices of a core."""
-    return 0 if v["LUTS"] else v["P"] // 2 if v["PACK"] else v["P"]
-
-
-def core_lut(v: Values) -> Features:
-    """Logic of a core, beside its memories."""
-    lane_bits = v["P"] * v["B"]
-    window = v["TAPS"] > 1
-    three = v["W"] % v["P"] == 0
-    return {
-        "one": 1.0,
-        "window": float(window),
-        "rotate3": float(lane_bits) if window and three else 0.0,
-        "rotate9": float(lane_bits) if window and not three else 0.0,
-        "choose": lane_bits * mux_luts(max(1, v["PIN"] // v["P"])) if not window else 0.0,
-        "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "drain": v["Q"] * v["SUM"] * mux_luts(v["P"] // v["Q"]),
-        "requantise": float(v["Q"] * v["TOTAL"]),
-        "biases": v["ROWS"] * v["BIAS"] / 64,
-        "segments": (v["GAP_BITS"] + v["CODE_BITS"]) * mux_luts(-(-v["ENTRIES"] // v["SEGMENT"])),
-        "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
-        "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
-    }
-
-
-def core_ff(v: Values) -> Features:
-    """Flip-flops of a core."""
-    lane_bits = v["P"] * v["B"]
-    wide = max(v["P"], v["PIN"]) * v["B"]
-    in_ram = v["TAPS"] == 1 and v["BLOCK_RAM"]
-    return {
-        "one": 1.0,
-        "window": float(v["TAPS"] > 1),
-        "read": 0.0 if in_ram else float(lane_bits if v["TAPS"] > 1 else wide),
-        "pixels": float(lane_bits),
-        "sums": float(v["P"] * v["SUM"]),
-        "requantise": float(v["Q"] * v["TOTAL"]),
-        "out": float(v["P"] * v["OUT"]),
-        "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "products": float(v["P"] * (v["B"] + v["VALUE"] + 1)) if v["LUTS"] else 0.0,
-        "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
-    }
-
-
-# ---- other modules ----
 def pool_memory(v: Values) -> tuple[int, float]:
     """LUTs and tiles of a pool's row and of its waiting windows."""
     word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
-    waiting = lut_ram(v["C"], out) if v["P"] < v["W"] else 0
+    waiting = lut_ram(v["C"], _pool_out(v)) if v["P"] < v["W"] else 0
     if v["BLOCK_RAM"]:
-        return waiting + round(columns(deep, word)[1]), block_ram(deep, word)
+        return waiting, block_ram(deep, word)
     return waiting + lut_ram(deep, word), 0.0
 
 
 def pool_lut(v: Values) -> Features:
-    """Comparisons and choices along both directions."""
-    word = v["P"] * v["B"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
+    """Comparisons and choices along both directions; what the memories are chosen and written by."""
+    word, deep = v["P"] * v["B"], v["W"] // v["P"] * v["C"]
+    several = v["P"] < v["W"]
+    read, write = 0.0, 0
+    for words, bits, there in ((v["C"], _pool_out(v), several), (deep, word, not v["BLOCK_RAM"])):
+        if there:
+            rows, _ = lut_ram_shape(words, bits)
+            read, write = read + lut_ram_reads(rows, bits), write + rows
     return {
-        "one": 1.0, "columns": float(v["P"] < v["W"]), "down": float(word), "along": float(out),
-        "counters": float(bits_for(v["W"] // v["P"] * v["C"])),
+        "one": 1.0, "columns": float(several), "compares": float(v["P"] + 2 * _pool_out(v) // v["B"]),
+        "bits": float(word + 2 * _pool_out(v)), "mask": float(v["B"] * (v["W"] - v.get("WIDTH", v["W"]))),
+        "read": read, "write": float(write),
+        "deep": columns(deep, word)[1] if v["BLOCK_RAM"] else 0.0,
     }  # fmt: skip
 
 
 def pool_ff(v: Values) -> Features:
     """Words under way."""
     word = v["P"] * v["B"]
-    out = (v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * v["B"]
+    several = v["P"] < v["W"]
     return {
-        "one": 1.0, "columns": float(v["P"] < v["W"]), "words": float(word),
-        "read": 0.0 if v["BLOCK_RAM"] else float(word), "out": float(out),
-        "counters": float(bits_for(v["W"] // v["P"] * v["C"])),
+        "one": 1.0, "columns": float(several), "words": float(2 * word),
+        "read": 0.0 if v["BLOCK_RAM"] else float(word), "out": float(_pool_out(v)),
+        "counters": float(bits_for(v["W"] // v["P"] * v["C"]) + (bits_for(v["C"]) if several else 0)),
     }  # fmt: skip
 
 
@@ -181,28 +71,41 @@ def reblock_memory(v: Values) -> tuple[int, float]:
     wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
     groups = max(1, v["POUT"] // v["PIN"])
     if v["BLOCK_RAM"]:
-        luts = groups * columns(deep, wide // groups)[1]
-        return round(luts), groups * block_ram(deep, wide // groups)
+        return 0, groups * block_ram(deep, wide // groups)
     return groups * lut_ram(deep, wide // groups), 0.0
 
 
 def reblock_lut(v: Values) -> Features:
-    """Counters, and the choice among sub-blocks."""
+    """Counters, the choice among sub-blocks, and what the memory is chosen and written by."""
+    wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
+    groups, choose = max(1, v["POUT"] // v["PIN"]), max(1, v["PIN"] // v["POUT"])
+    in_ram = bool(v["BLOCK_RAM"])
+    rows = 1 if in_ram else lut_ram_shape(deep, wide // groups)[0]
     return {
-        "one": 1.0, "counters": float(bits_for(v["SLOTS"] * v["C"])),
-        "choose": v["POUT"] * v["B"] * mux_luts(max(1, v["PIN"] // v["POUT"])),
-        "again": float(bits_for(v["SLOTS"] * v["C"])) if v["PIN"] != v["POUT"] else 0.0,
-    }  # fmt: skip
+        "one": 1.0,
+        "counters": float(bits_for(deep)),
+        "channels": float(bits_for(v["C"])),
+        "choose2": float(v["POUT"] * v["B"]) if choose == 2 else 0.0,
+        "choose": float(v["POUT"] * v["B"] * choose) if choose > 2 else 0.0,
+        "narrower": bits_for(deep) * float(choose > 1),
+        "wider": bits_for(deep) * float(groups > 1),
+        "read": lut_ram_reads(rows, wide),
+        "write": float(groups * rows),
+        "deep": groups * columns(deep, wide // groups)[1] if in_ram else 0.0,
+    }
 
 
 def reblock_ff(v: Values) -> Features:
     """Counters and, beside LUT RAM, the word read."""
-    wide = max(v["PIN"], v["POUT"]) * v["B"]
+    wide, deep = max(v["PIN"], v["POUT"]) * v["B"], v["SLOTS"] * v["C"]
     return {
-        "one": 1.0, "counters": float(bits_for(v["SLOTS"] * v["C"])),
-        "again": float(bits_for(v["SLOTS"] * v["C"])) if v["PIN"] != v["POUT"] else 0.0,
+        "one": 1.0,
+        "counters": float(bits_for(deep)),
+        "channels": float(bits_for(v["C"])),
+        "narrower": bits_for(deep) * float(v["PIN"] > v["POUT"]),
+        "wider": bits_for(deep) * float(v["POUT"] > v["PIN"]),
         "read": 0.0 if v["BLOCK_RAM"] else float(wide),
-    }  # fmt: skip
+    }
 
 
 def add_lut(v: Values) -> Features:
@@ -224,12 +127,15 @@ def add_ff(v: Values) -> Features:
 
 
 def merge_lut(v: Values) -> Features:
-    """A multiplexer of the cores' words, and the table."""
+    """A multiplexer of the cores' words, and the table twice: as a number, and as a bit for each core."""
+    cores, width = v["N"], v["WIDTH"]
     return {
-        "one": 1.0, "few": float(v["WIDTH"]) if v["N"] <= 4 else 0.0,  # one LUT: 4 words, 2 bits of choice
-        "many": v["WIDTH"] * mux_luts(v["N"]) if v["N"] > 4 else 0.0,
-        "table": v["ROWS"] * bits_for(v["N"]) / 64, "cores": float(v["N"]),
-    }  # fmt: skip
+        "one": 1.0,
+        "choose": width * tree_luts(cores),
+        **table_features("table", v, "FILE", v["ROWS"], bits_for(cores)),
+        "cores": float(cores),
+        "counters": float(bits_for(v["ROWS"])),
+    }
 
 
 def merge_ff(v: Values) -> Features:
@@ -238,19 +144,32 @@ def merge_ff(v: Values) -> Features:
 
 
 def sum_memory(v: Values) -> tuple[int, float]:
-    """LUTs of the sums, and of what they begin with."""
-    begin = math.ceil(lut_rom(v["C"], v["OUT"])) if v.get("INIT") else 0
-    return lut_ram(v["C"], v["OUT"]) + begin, 0.0
+    """LUTs of the sums."""
+    return lut_ram(v["C"], v["OUT"]), 0.0
 
 
 def sum_lut(v: Values) -> Features:
-    """The word's shift register, one adder."""
-    return {"one": 1.0, "word": float(v["P"] * v["B"]) if v["P"] > 1 else 0.0, "sum": float(v["OUT"])}
+    """The word's shift register, one adder, the table that the sums begin with, counters."""
+    rows, _ = lut_ram_shape(v["C"], v["OUT"])
+    words = v["C"] if v.get("INIT") else 0
+    table = table_features("table", v, "FILE", words, v["OUT"])
+    if v["P"] == 1:  # no shift register: the table's path is the longest
+        table = {"table_small": table_blocks(v, "FILE", words, v["OUT"]), "table_choices": 0.0}
+    return {
+        "one": 1.0,
+        "word": float(v["P"] * v["B"]) if v["P"] > 1 else 0.0,
+        "sum": float(v["OUT"]),
+        **table,
+        "read": lut_ram_reads(rows, v["OUT"]),
+    }
 
 
 def sum_ff(v: Values) -> Features:
-    """The word, the sum, the result."""
-    return {"one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(v["OUT"])}
+    """The word, the sum, the result, counters."""
+    return {
+        "one": 1.0, "word": float(v["P"] * v["B"]), "sum": float(2 * v["OUT"]),
+        "counters": float(bits_for(v["C"]) + bits_for(v.get("BLOCKS", 64)) + bits_for(v["P"])),
+    }  # fmt: skip
 
 
 def fork_lut(v: Values) -> Features:
@@ -264,8 +183,16 @@ def regroup_memory(v: Values) -> tuple[int, float]:
 
 
 def regroup_logic(v: Values) -> Features:
-    """Addresses: within a band, a row, a run."""
-    return {"one": 1.0, "counters": float(bits_for(2 * v["S"] * v["W"] * v["C"]))}
+    """Addresses: counters, and what is added to begin a band, a row, a run: not to the bits that it lacks."""
+    band, line = v["S"] * v["W"] * v["C"], v["W"] * v["C"]
+    address = bits_for(2 * band)
+    return {
+        "one": 1.0,
+        "counters": float(address + bits_for(line) + bits_for(-(-v["W"] // v["S"]))),
+        "adders": float(address - ((band & -band).bit_length() - 1)),
+        "rows": float(address - ((line & -line).bit_length() - 1)),
+        "runs": float(v["S"] * v["C"] != 1 << bits_for(v["S"] * v["C"])),
+    }
 
 
 def argmax_logic(v: Values) -> Features:

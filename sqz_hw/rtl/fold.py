@@ -19,8 +19,8 @@ from sqz_hw.rtl.network import Network, Stage
 
 LUT_SHARE, FF_SHARE, DSP_SHARE, TILE_SHARE = 0.8, 0.6, 0.95, 0.95
 """Shares of a part that a design may take."""
-ROUNDS = 40
-RISE, FALL = 1.3, 0.95
+ROUNDS = 90
+RISE, FALL = 1.08, 0.97
 """A price follows the share of its budget that was used, by no more than these factors a round."""
 FIRST_PRICE = 0.2
 """A budget's share of anything else, against that of LUTs, until the budget is short of it."""

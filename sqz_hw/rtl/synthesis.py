@@ -19,6 +19,7 @@ from typing import Any
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl.bench import Parameter, library_sources
+from sqz_hw.rtl.cost_tables import used_tables
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.depth import paths_of
 from sqz_hw.rtl.plan import Instance, Memory, Plan
@@ -183,13 +184,14 @@ def _cached(path: Path) -> Count | None:
 
 
 def count_rows(plan: Plan, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
-    """Each instance's module, parameters and counts, as plain values."""
+    """Each instance's module, parameters, counts and what its tables hold, as plain values."""
     rows = []
     for instance in plan.instances:
         count = counts[instance.name]
         numbers = {f.name: getattr(count, f.name) for f in fields(count) if f.name != "paths"}
         about = {"name": instance.name, "module": instance.module, "parameters": dict(instance.parameters)}
-        rows.append({**about, **numbers, "tiles": count.tiles})
+        tables = used_tables(instance.parameters, plan.memories)
+        rows.append({**about, **numbers, "tiles": count.tiles, "tables": tables})
     return rows
 
 

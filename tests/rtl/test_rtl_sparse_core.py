@@ -11,7 +11,7 @@ from rtl.streams import check, needs_verilator, words_of
 from sqz_hw.design import ConvParameters, DesignLayer, Op
 from sqz_hw.fixed_point import FixedPoint
 from sqz_hw.rtl.core import Folding, clocks, make_cores
-from sqz_hw.rtl.cost_features import block_ram, entry_tiles
+from sqz_hw.rtl.cost_memory import block_ram, entry_tiles
 from sqz_hw.rtl.rows import rows_of
 from sqz_hw.verify.convolution import Convolution
 
