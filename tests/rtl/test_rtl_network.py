@@ -17,7 +17,7 @@ from sqz_hw.rtl.core import Folding, make_cores
 from sqz_hw.rtl.fold import Budget, solve
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.network import network_of
-from sqz_hw.rtl.plan import make_plan
+from sqz_hw.rtl.planner import make_plan
 
 
 @pytest.fixture(scope="session")
