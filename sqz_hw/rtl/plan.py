@@ -86,9 +86,10 @@ class Plan:
     pixels: Mapping[str, int] = field(default_factory=dict)
 
 
-def pool_pixels(pitch: int, pixels: int) -> int:
-    """Pixels of the words that a pool takes: as they come, or whole rows where they are odd."""
-    return pitch if pixels % 2 or pitch % pixels else pixels
+def pool_pixels(source: Tensor, output: Tensor, pixels: int) -> int:
+    """Pixels of the words that a pool takes: as they come, or whole rows where no two of them make one."""
+    halves = pixels % 2 == 0 and source.pitch % pixels == 0 and 2 * output.pitch == source.pitch
+    return pixels if halves else source.pitch
 
 
 def pool_parameters(source: Tensor, output: Tensor, pixels: int) -> dict[str, int | str]:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.rtl.core import Core, make_cores, schedule, slots
+from sqz_hw.rtl.bypass import bypasses, queue_slots
+from sqz_hw.rtl.core import Core, make_cores, schedule
 from sqz_hw.rtl.network import Network, Stage, Tensor
 from sqz_hw.rtl.plan import (
     Foldings,
@@ -38,6 +39,7 @@ def make_plan(network: Network, foldings: Foldings, *, adders: int = 2) -> Plan:
 class _Planner:
     def __init__(self, network: Network, foldings: Foldings, adders: int) -> None:
         self.network, self.foldings, self.adders = network, foldings, adders
+        self.bypasses = bypasses(network)
         self.links: dict[str, Link] = {}
         self.instances: list[Instance] = []
         self.memories: dict[str, Memory] = {}
@@ -174,15 +176,10 @@ class _Planner:
     def _pool(self, stage: Stage) -> None:
         source = self.network.tensor(stage.inputs[0])
         (link,) = self._take(source.name)
-        pixels = pool_pixels(source.pitch, self.pixels[source.name])
+        pixels = pool_pixels(source, stage.output, self.pixels[source.name])
         if pixels != self.pixels[source.name]:
             link = self._reblock(link, source, pixels, 2, stage.name)
         parameters = pool_parameters(source, stage.output, pixels)
-        if pixels != source.pitch and 2 * stage.output.pitch != source.pitch:
-            raise BadInputError(
-                f"{stage.name}: a pool whose windows do not cover a row of {source.pitch} needs whole rows, "
-                f"not {pixels} pixels in parallel; fold the layer before it by rows"
-            )
         if source.pitch // pixels * source.shape[2] < 2 or source.pitch - source.shape[1] >= pixels:
             raise BadInputError(
                 f"{stage.name}: a pool needs rows of at least 2 words, the last of them within the map, not "
@@ -194,18 +191,15 @@ class _Planner:
         self._offer(stage.output, out, name)
 
     def _add(self, stage: Stage) -> None:
+        bypass = self.bypasses[stage.name]
+        pixels = self.pixels[bypass.ends[0].name]
         tensors = [self.network.tensor(name) for name in stage.inputs]
-        order = [stage.name for stage in self.network.stages]
-        made = [order.index(t.source) if t.source else -1 for t in tensors]
-        late = made.index(max(made))
-        pixels = self.pixels[tensors[late].name]
         links = []
-        for number, tensor in enumerate(tensors):
+        for tensor in tensors:
             (link,) = self._take(tensor.name)
-            if number != late:
-                link = self._reblock(
-                    link, tensor, pixels, self._bypass_slots(tensors[late], tensor), stage.name
-                )
+            if tensor == bypass.ends[1]:
+                slots = queue_slots(bypass, self.foldings, self.pixels)
+                link = self._reblock(link, tensor, pixels, slots, stage.name)
             links.append(link)
         types = [t.type for t in tensors]
         fine, to = max(t.fraction for t in types), stage.layer.out_type
@@ -224,28 +218,6 @@ class _Planner:
             {"a": (links[0],), "b": (links[1],), "out": (name,)}, stage.name,
         )  # fmt: skip
         self._offer(stage.output, pixels, name)
-
-    def _bypass_slots(self, late: Tensor, early: Tensor) -> int:
-        """Blocks that the way around must hold: all that the way through can have under way."""
-        under_way = 0
-        name: str | None = late.name
-        while name is not None and name != early.name:
-            stage = next(s for s in self.network.stages if s.output.name == name)
-            if stage.rows is None:
-                raise BadInputError(
-                    f"{stage.name}: StreamRTL's bypasses lead around convolutions only; use the Vitis backend"
-                )
-            pixels = self.foldings[stage.name].pixels
-            before = self.pixels[stage.inputs[0]]
-            height, width = stage.output.shape[0], stage.output.pitch
-            if stage.rows.taps == 1:
-                under_way += slots(stage.rows, pixels, before) * max(pixels, before)
-            else:
-                reach = 0 if pixels == height * width else 1 if pixels >= width else width // pixels + 1
-                under_way += (reach + 2) * pixels
-            name = stage.inputs[0]
-        slot = max(self.pixels[early.name], self.pixels[late.name])
-        return -(-under_way // slot) + 1
 
     def _sum(self, stage: Stage) -> None:
         source = self.network.tensor(stage.inputs[0])
