@@ -8,7 +8,7 @@ MODEL: a quantised ``.safetensors``, or the ``design.json`` of an earlier run (t
 Leaves ``design.json``, ``rtl/`` and the compiled simulation in DIR, prints cost by the model against the
 part (``--synth``: Yosys's counts beside it, into ``counts.json``), clocks as simulated, each core's share of
 clocks with an entry. ``--stalls``: pixels are offered and results taken at random, as often as where a
-build simulates images again; clocks say nothing then. Exit code 3 where a value differs. A build (``scripts/build_hls.py --backend
+build simulates images again. Exit code 3 where a value differs. A build (``scripts/build_hls.py --backend
 StreamRTL``) does the same with QKeras beside it, and writes a report.
 """
 
