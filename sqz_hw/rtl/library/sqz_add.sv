@@ -66,32 +66,21 @@ module sqz_add #(
     assign shifted = {values, parts[P*OUT-1:U*OUT]};
     wire unused = &{1'b0, parts[U*OUT-1:0]};
   end
-  reg [P*OUT-1:0] word;
-  reg full;
   wire made = go && last;
-  assign out_valid = full;
-  assign out_data  = word;
   if (STEPS == 1) begin : gen_spare
-    // A word may be made each clock: a second one finds room while the first learns that it may not leave.
-    reg [P*OUT-1:0] spare;
-    reg waits;
-    assign held = waits;
-    always @(posedge clk) begin
-      if (!full || out_ready) word <= waits ? spare : shifted;
-      if (made) spare <= shifted;
-    end
-    always @(posedge clk) begin
-      if (rst) begin
-        full  <= 1'b0;
-        waits <= 1'b0;
-      end else if (!full || out_ready) begin
-        full  <= made || waits;
-        waits <= 1'b0;
-      end else if (made) waits <= 1'b1;
-    end
+    wire room;
+    assign held = !room;
+    sqz_spare #(.WIDTH(P * OUT)) buffer (
+        .clk(clk), .rst(rst), .made(made), .room(room), .data(shifted),
+        .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    );
   end else begin : gen_alone
     // The word before has left by then, if it may: no clock is lost.
+    reg [P*OUT-1:0] word;
+    reg full;
     assign held = full;
+    assign out_valid = full;
+    assign out_data = word;
     always @(posedge clk) if (made) word <= shifted;
     always @(posedge clk) begin
       if (rst) full <= 1'b0;
