@@ -2,12 +2,13 @@
 """Real images through a network in StreamRTL: folding, lint, Verilator, every value against the golden model.
 
     python benchmarks/rtl_imagenet.py MODEL --data DATA [--part xck26] [--target-fps F] [--first N]
-        [--images N] [--output DIR] [--no-probes] [--synth] [--no-simulation]
+        [--images N] [--output DIR] [--no-probes] [--stalls] [--synth] [--no-simulation]
 
 MODEL: a quantised ``.safetensors``, or the ``design.json`` of an earlier run (then no TensorFlow is needed).
 Leaves ``design.json``, ``rtl/`` and the compiled simulation in DIR, prints cost by the model against the
 part (``--synth``: Yosys's counts beside it, into ``counts.json``), clocks as simulated, each core's share of
-clocks with an entry. Exit code 3 where a value differs. A build (``scripts/build_hls.py --backend
+clocks with an entry. ``--stalls``: pixels are offered and results taken at random, as often as where a
+build simulates images again. Exit code 3 where a value differs. A build (``scripts/build_hls.py --backend
 StreamRTL``) does the same with QKeras beside it, and writes a report.
 """
 
@@ -27,7 +28,7 @@ from sqz_hw.rtl.accelerator import Accelerated, accelerate
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images
 from sqz_hw.rtl.synthesis import count_plan, total, write_counts
-from sqz_hw.rtl_flow import CACHE, FAMILIES
+from sqz_hw.rtl_flow import CACHE, FAMILIES, STALLS
 from sqz_hw.verify.golden import GoldenModel
 
 BEGAN = time.monotonic()
@@ -99,6 +100,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("hls_projects") / "rtl-imagenet")
     parser.add_argument("--no-probes", action="store_true")
+    parser.add_argument("--stalls", action="store_true", help="offer pixels and take results at random")
     parser.add_argument("--synth", action="store_true", help="count gates with Yosys")
     parser.add_argument("--no-simulation", action="store_true")
     options = parser.parse_args()
@@ -120,7 +122,11 @@ def main() -> int:
     say("compiled")
     data = np.load(options.data)
     chosen = slice(options.first, options.first + options.images)
-    measured = run_images(accelerator, data["x"][chosen], options.output / "run")
+    p_valid, p_ready = STALLS if options.stalls else (1000, 1000)
+    measured = run_images(
+        accelerator, data["x"][chosen], options.output / "run", p_valid=p_valid, p_ready=p_ready
+    )
+    say(f"pixels offered in {p_valid / 10:g} %, results taken in {p_ready / 10:g} % of clocks")
     show_run(measured, design.clock_mhz)
     status = compare(design, measured, data["x"][chosen], found.plan.network.result.name)
     best = measured.outputs.argmax(axis=1).tolist()

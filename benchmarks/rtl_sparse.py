@@ -62,7 +62,7 @@ def main() -> int:
     from sqz_hw.model import modelfile
     from sqz_hw.rtl.accelerator import accelerate
     from sqz_hw.rtl.generate import write_rtl
-    from sqz_hw.rtl.plan import make_plan
+    from sqz_hw.rtl.planner import make_plan
     from sqz_hw.rtl.simulate import compile_plan, run_images, useful_products
     from sqz_hw.verify.golden import GoldenModel
 

@@ -12,7 +12,8 @@ from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.cost_tables import used_tables
 from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
-from sqz_hw.rtl.plan import Plan, make_plan
+from sqz_hw.rtl.plan import Plan
+from sqz_hw.rtl.planner import make_plan
 
 LATENCIES = (3.25, 4.5)
 """Intervals that one image may take by itself: the first that fits, else any."""

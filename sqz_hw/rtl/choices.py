@@ -193,13 +193,15 @@ def _widths(rows: Rows) -> list[int]:
 def pixels_after(stage: Stage, source: Tensor, pixels: int) -> int:
     """Pixels of a word out of a stage without weights, as the plan makes them."""
     if stage.kind == "pool":
-        return stage.output.pitch if pool_pixels(source.pitch, pixels) == source.pitch else pixels // 2
+        return (
+            stage.output.pitch if pool_pixels(source, stage.output, pixels) == source.pitch else pixels // 2
+        )
     return 1 if stage.kind in ("sum", "argmax") else pixels
 
 
 def wait(stage: Stage, source: Tensor, pixels: int) -> float:
     """Share of an image that a stage without weights has still to give when its last input is there."""
-    if stage.kind != "pool" or pool_pixels(source.pitch, pixels) == pixels:
+    if stage.kind != "pool" or pool_pixels(source, stage.output, pixels) == pixels:
         return 0.0
     return pixels / (source.shape[0] * source.pitch)
 
@@ -216,7 +218,7 @@ def _fill(rows: Rows, pixels: int, pixels_in: int) -> float:
 def between(stage: Stage, source: Tensor, pixels: int) -> Cost:
     """What a stage without weights costs (additions are counted in what is held back)."""
     if stage.kind == "pool":
-        taken = pool_pixels(source.pitch, pixels)
+        taken = pool_pixels(source, stage.output, pixels)
         cost = stage_cost("sqz_max_pool", pool_parameters(source, stage.output, taken))
         if taken != pixels:
             cost = cost + stage_cost("sqz_reblock", reblock_parameters(source, pixels, taken, 2))

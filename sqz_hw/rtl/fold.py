@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqz_hw.errors import BadInputError, DoesNotFitError
+from sqz_hw.rtl.bypass import bypasses
 from sqz_hw.rtl.choices import Choice, Chooser, between, pixels_after, wait
 from sqz_hw.rtl.core import Folding
 from sqz_hw.rtl.cost import Cost
@@ -142,61 +143,104 @@ class _Way(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """A way through a stage: pixels of a word out, the choice if there is one, cost, fill."""
+    """A way through a stage: pixels of a word out, the choices if there are any, cost, fill."""
 
     pixels: int
-    choice: Choice | None
+    choices: tuple[tuple[str, Choice], ...]
     cost: Cost
     fill: float
+
+
+class _Words(NamedTuple):
+    """Pixels of a word, and beside a convolution on a way around of a word where the ways part (else 0)."""
+
+    pixels: int
+    parted: int = 0
 
 
 class _Solver:
     def __init__(self, network: Network, interval: float, dense: bool) -> None:
         self.network, self.interval = network, interval
         self.chooser = Chooser(interval, dense)
+        found = bypasses(network)
+        self.around = {name: bypass.around for name, bypass in found.items() if bypass.around is not None}
+        self.parting = {found[name].through[0].name for name in self.around}
 
     def run(self, prices: Prices) -> Solution:
-        """The cheapest way along the network at these prices."""
-        ways: dict[str, dict[int, _Way]] = {self.network.pixels.name: {1: _Way(0.0, Cost(), 0.0, ())}}
+        """The cheapest way along the network at these prices; a way around is chosen at its addition."""
+        ways = {_Words(1): _Way(0.0, Cost(), 0.0, ())}
+        beside = {stage.name for stage in self.around.values()}
         for stage in self.network.stages:
-            reached: dict[int, _Way] = {}
-            for pixels, way in ways[self._main_input(stage)].items():
-                for out, choice, cost, fill in self._steps(stage, pixels, prices):
-                    lanes = 0 if choice is None else choice.folding.pixels * choice.folding.cores
+            if stage.name in beside:
+                continue
+            reached: dict[_Words, _Way] = {}
+            found: dict[_Words, list[_Step]] = {}
+            for words, way in ways.items():
+                parted = words.pixels if stage.name in self.parting else words.parted
+                read = words if stage.kind == "add" else _Words(words.pixels)
+                if read not in found:
+                    found[read] = self._steps(stage, read, prices)
+                for out, choices, cost, fill in found[read]:
+                    lanes = sum(choice.folding.pixels * choice.folding.cores for _, choice in choices)
                     price = way.price + prices.clock * fill + _price(cost, lanes, prices)
-                    if out not in reached or price < reached[out].price:
-                        chosen = () if choice is None else ((stage.name, choice),)
-                        reached[out] = _Way(price, way.cost + cost, way.fill + fill, way.choices + chosen)
+                    to = _Words(out, 0 if stage.kind == "add" else parted)
+                    if to not in reached or price < reached[to].price:
+                        reached[to] = _Way(price, way.cost + cost, way.fill + fill, way.choices + choices)
             if not reached:
                 raise BadInputError(
-                    f"{stage.name}: no folding takes at most {self.interval:.0f} clocks an image; "
-                    "ask for fewer images a second"
+                    f"{self.around.get(stage.name, stage).name}: no folding takes at most "
+                    f"{self.interval:.0f} clocks an image; ask for fewer images a second"
                 )
-            ways[stage.output.name] = reached
-        best = min(ways[self.network.result.name].values(), key=lambda way: way.price)
+            ways = reached
+        best = min(ways.values(), key=lambda way: way.price)
         clocks = {name: choice.clocks for name, choice in best.choices}
         foldings = {name: choice.folding for name, choice in best.choices}
         return Solution(foldings, clocks, best.cost, next(iter(clocks.values())) + best.fill)
 
-    def _main_input(self, stage: Stage) -> str:
-        """The input whose words set the pace: of an addition the one made last."""
-        order = {s.output.name: i for i, s in enumerate(self.network.stages)}
-        return max(stage.inputs, key=lambda name: order.get(name, -1))
-
-    def _steps(self, stage: Stage, pixels: int, prices: Prices) -> list[_Step]:
+    def _steps(self, stage: Stage, words: _Words, prices: Prices) -> list[_Step]:
         """For each width of word out of a stage the cheapest way to it."""
+        if stage.kind == "add":
+            return self._joined(stage, words, prices)
         if stage.rows is None:
-            source = self.network.tensor(self._main_input(stage))
+            source, pixels = self.network.tensor(stage.inputs[0]), words.pixels
             fill = wait(stage, source, pixels) * self.interval
-            return [_Step(pixels_after(stage, source, pixels), None, between(stage, source, pixels), fill)]
-        found: dict[int, tuple[float, Choice]] = {}
-        for choice in self.chooser.choices(stage, stage.rows, pixels):
-            p = choice.folding.pixels
-            lanes = p * choice.folding.cores
-            price = _price(choice.cost, lanes, prices) + prices.clock * choice.fill
-            if p not in found or price < found[p][0]:
-                found[p] = (price, choice)
-        return [_Step(p, choice, choice.cost, choice.fill) for p, (_, choice) in found.items()]
+            return [_Step(pixels_after(stage, source, pixels), (), between(stage, source, pixels), fill)]
+        return [
+            _Step(pixels, ((stage.name, choice),), choice.cost, choice.fill)
+            for pixels, choice in self._cheapest(stage, words.pixels, prices).items()
+        ]
+
+    def _joined(self, addition: Stage, words: _Words, prices: Prices) -> list[_Step]:
+        """An addition and the convolution on its way around, which keeps up and is never waited for."""
+        around = self.around.get(addition.name)
+        if around is None:
+            return [_Step(words.pixels, (), Cost(), 0.0)]
+        found = [
+            choice
+            for pixels, choice in self._cheapest(around, words.parted, prices).items()
+            if words.pixels % pixels == 0
+        ]
+        if not found:
+            return []
+        best = min(found, key=lambda choice: _choice_price(choice, prices))
+        return [_Step(words.pixels, ((around.name, best),), best.cost, 0.0)]
+
+    def _cheapest(self, stage: Stage, pixels_in: int, prices: Prices) -> dict[int, Choice]:
+        """By pixels of a word out the cheapest folding of a stage with weights."""
+        if stage.rows is None:
+            return {}
+        found: dict[int, Choice] = {}
+        prized: dict[int, float] = {}
+        for choice in self.chooser.choices(stage, stage.rows, pixels_in):
+            pixels = choice.folding.pixels
+            price = _choice_price(choice, prices) + prices.clock * choice.fill
+            if pixels not in found or price < prized[pixels]:
+                found[pixels], prized[pixels] = choice, price
+        return found
+
+
+def _choice_price(choice: Choice, prices: Prices) -> float:
+    return _price(choice.cost, choice.folding.pixels * choice.folding.cores, prices)
 
 
 def _price(cost: Cost, lanes: int, prices: Prices) -> float:

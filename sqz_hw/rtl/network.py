@@ -10,6 +10,7 @@ import numpy as np
 from sqz_hw.design import Design, DesignLayer, Op, Shape
 from sqz_hw.errors import BadInputError
 from sqz_hw.fixed_point import FixedPoint
+from sqz_hw.rtl.bypass import bypasses
 from sqz_hw.rtl.pitch import pitches
 from sqz_hw.rtl.rows import ROUNDINGS, Rows, rows_of
 from sqz_hw.verify.requantise import requantise
@@ -126,7 +127,9 @@ class _Reader:
                 f"design {design.name}: StreamRTL needs unsigned pixels and a layer, not {source.type} and "
                 f"{len(self.stages)} layers; build the design again"
             )
-        return _pitched(Network(design.name, pixels, tuple(self.stages), self.stages[-1].output))
+        network = Network(design.name, pixels, tuple(self.stages), self.stages[-1].output)
+        bypasses(network)  # refuses additions of other branches
+        return _pitched(network)
 
     def _layer(self, layer: DesignLayer) -> None:
         tensors = [self.alias.get(name, (name, NO_PADDING)) for name in layer.inputs]
@@ -194,25 +197,11 @@ class _Reader:
             )
         if layer.op is Op.ADD and (len(names) != 2 or layer.out_type.rounding not in ROUNDINGS):
             raise self._unsupported(layer, f"an addition of {len(names)} maps to {layer.out_type}")
-        if layer.op is Op.ADD and not any(a in self._ancestors(b) for a, b in (names, names[::-1])):
-            raise self._unsupported(layer, "a bypass with a convolution of its own")
         if layer.op is not Op.GLOBAL_SUM and any(self.tensors[n].border for n in names if n in self.tensors):
             raise self._unsupported(layer, f"a padded 1x1 convolution before a {layer.op.value}")
         if layer.op is not Op.MAX_POOL and padding != NO_PADDING:
             raise self._unsupported(layer, f"a padded {layer.op.value}")
         self._add(layer.name, kinds[layer.op], names, layer, layer.outputs[0], None, padding)
-
-    def _ancestors(self, name: str) -> set[str]:
-        """The tensors that a tensor is made from."""
-        made = {stage.output.name: stage for stage in self.stages}
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            stage = made.get(waiting.pop())
-            if stage is not None:
-                found.update(stage.inputs)
-                waiting += stage.inputs
-        return found
 
     def _same_values(self, layer: DesignLayer) -> bool:
         """The cast from input to output changes no code (modes may differ)."""

@@ -40,6 +40,7 @@ def pitches(network: Network) -> dict[str, int]:
             level = before
         levels[stage.output.name] = level
     fixed = {levels[stage.inputs[0]] for stage in network.stages if _looks_forward(stage)}
+    fixed.add(levels[network.pixels.name])  # they arrive without any between their rows
     found = list(widths)
     for level in range(len(widths)):
         if level in pooled.values():
@@ -47,9 +48,9 @@ def pitches(network: Network) -> dict[str, int]:
         chain = [level]
         while chain[-1] in pooled:
             chain.append(pooled[chain[-1]])
-        if not fixed & set(chain):
-            for link, columns in zip(chain, chained([widths[link] for link in chain]), strict=True):
-                found[link] = columns
+        columns = dict(zip(chain, chained([widths[link] for link in chain]), strict=True))
+        if all(columns[link] == widths[link] for link in fixed & set(chain)):
+            found = [columns.get(link, width) for link, width in enumerate(found)]
     return {name: found[level] for name, level in levels.items()}
 
 

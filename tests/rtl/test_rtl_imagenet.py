@@ -20,7 +20,7 @@ from sqz_hw.model.modelfile import Model
 from sqz_hw.rtl.accelerator import accelerate
 from sqz_hw.rtl.core import Folding
 from sqz_hw.rtl.network import network_of
-from sqz_hw.rtl.plan import make_plan
+from sqz_hw.rtl.planner import make_plan
 
 ARCHITECTURE = replace(
     V1_0, name="tiny-v1.0", input_size=35, classes=6, conv1_filters=8, base_e=12, incr_e=4, freq=1,

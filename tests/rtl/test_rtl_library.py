@@ -92,13 +92,14 @@ def test_add(tmp_path: Path, first: tuple, second: tuple, out: tuple, units: int
     a, b = (RNG.integers(0, 64, (3, *shape)) for _ in range(2))
     truth = golden_layers.operator(layer, design)([a, b]).astype(np.int64)
     fine = max(t.fraction for t in types)
-    check(
+    runs = check(
         "add_bench",
         {"P": 4, "U": units, "A": 6, "A_UP": fine - types[0].fraction, "B_UP": fine - types[1].fraction,
          "DROP": fine - to.fraction, "ROUNDING": ("TRN", "RND", "RND_CONV").index(out[2]), "OUT": out[0]},
         [words_of(a, 4), words_of(b, 4)], [words_of(truth, 4)], 6, out[0], tmp_path,
         extra=[HERE / "add_bench.sv"], reset_at=60,
     )  # fmt: skip
+    assert set(np.diff(runs[0].cycles[0].astype(np.int64))) == {4 // units}  # no clock is lost between words
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from models import TINY, TINY_ODD, random_model
+from models import TINY, random_model
 
 from sqz_hw.design import Design, Op
 from sqz_hw.errors import BadInputError, DoesNotFitError
@@ -17,7 +17,7 @@ from sqz_hw.rtl.core import Folding, make_cores
 from sqz_hw.rtl.fold import Budget, solve
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.network import network_of
-from sqz_hw.rtl.plan import make_plan
+from sqz_hw.rtl.planner import make_plan
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +97,3 @@ def test_strides_and_strange_padding_are_refused(design: Design) -> None:
         BadInputError, match=r"conv1: StreamRTL computes 1x1 .* not 3x3 of stride 2 with padding 1"
     ):
         network_of(changed("conv1", stride=2))
-
-
-def test_a_bypass_with_a_convolution_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        BadInputError, match="StreamRTL does not build a bypass with a convolution of its own"
-    ):
-        network_of(design_of_model(random_model(TINY_ODD), tmp_path))

@@ -12,7 +12,7 @@ from rtl.whole import exact_runs
 from sqz_hw.evaluate import design_of_model
 from sqz_hw.rtl.core import Folding, packs
 from sqz_hw.rtl.network import network_of
-from sqz_hw.rtl.plan import make_plan
+from sqz_hw.rtl.planner import make_plan
 
 pytestmark = needs_verilator
 

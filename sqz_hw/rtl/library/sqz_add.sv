@@ -1,5 +1,5 @@
 // Adds two streams on the finer of their grids and converts the sum once, exactly as the golden model: words
-// of P unsigned pixels, U of them each clock.
+// of P unsigned pixels, U of them each clock. No ready in depends on out_ready: a long way for `ready` ends here.
 `default_nettype none
 module sqz_add #(
     parameter int P = 8,
@@ -37,9 +37,9 @@ module sqz_add #(
   reg [P*BB-1:0] b_word;
   reg busy;
   reg [GW-1:0] step;
-  reg full;
+  wire held;  // no room for a word
   wire last = step == GW'(STEPS - 1);
-  wire go = busy && !(last && full && !out_ready);
+  wire go = busy && !(last && held);
   wire both = a_valid && b_valid && (!busy || (go && last));
   assign a_ready = b_valid && (!busy || (go && last));
   assign b_ready = a_valid && (!busy || (go && last));
@@ -57,7 +57,7 @@ module sqz_add #(
     );
   end
 
-  reg [P*OUT-1:0] parts, word;
+  reg [P*OUT-1:0] parts;
   wire [P*OUT-1:0] shifted;
   if (STEPS == 1) begin : gen_one
     assign shifted = values;
@@ -66,8 +66,28 @@ module sqz_add #(
     assign shifted = {values, parts[P*OUT-1:U*OUT]};
     wire unused = &{1'b0, parts[U*OUT-1:0]};
   end
-  assign out_valid = full;
-  assign out_data  = word;
+  wire made = go && last;
+  if (STEPS == 1) begin : gen_spare
+    wire room;
+    assign held = !room;
+    sqz_spare #(.WIDTH(P * OUT)) buffer (
+        .clk(clk), .rst(rst), .made(made), .room(room), .data(shifted),
+        .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    );
+  end else begin : gen_alone
+    // The word before has left by then, if it may: no clock is lost.
+    reg [P*OUT-1:0] word;
+    reg full;
+    assign held = full;
+    assign out_valid = full;
+    assign out_data = word;
+    always @(posedge clk) if (made) word <= shifted;
+    always @(posedge clk) begin
+      if (rst) full <= 1'b0;
+      else if (made) full <= 1'b1;
+      else if (out_ready) full <= 1'b0;
+    end
+  end
   always @(posedge clk) begin
     if (both) begin
       a_word <= a_data;
@@ -77,19 +97,15 @@ module sqz_add #(
       b_word <= b_word >> (U * BB);
     end
     if (go) parts <= shifted;
-    if (go && last) word <= shifted;
   end
   always @(posedge clk) begin
     if (rst) begin
       busy <= 1'b0;
       step <= 0;
-      full <= 1'b0;
     end else begin
       if (both) busy <= 1'b1;
       else if (go && last) busy <= 1'b0;
       if (go) step <= last ? 0 : step + 1'b1;
-      if (go && last) full <= 1'b1;
-      else if (out_ready) full <= 1'b0;
     end
   end
 endmodule

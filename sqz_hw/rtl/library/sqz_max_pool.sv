@@ -127,16 +127,10 @@ module sqz_max_pool #(
         for (int k = 1; k < 3; k++)
           if (2 * o + k < W) result[o*B+:B] = larger(result[o*B+:B], row[((2*o+k)%P)*B+:B]);
       end
-    reg [POUT*B-1:0] word;
-    reg word_valid;
-    assign row_ready = !word_valid || out_ready;
-    assign out_valid = word_valid;
-    assign out_data  = word;
-    always @(posedge clk) begin
-      if (rst) word_valid <= 1'b0;
-      else if (row_ready) word_valid <= row_valid;
-      if (row_ready) word <= result;
-    end
+    sqz_spare #(.WIDTH(POUT * B)) buffer (
+        .clk(clk), .rst(rst), .made(row_valid && row_ready), .room(row_ready), .data(result),
+        .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    );
   end else begin : gen_blocks
     // `waiting` holds a block's windows, the last of which lacks the next block's first pixel. At the
     // row's end the waiting block leaves by itself.
@@ -157,26 +151,22 @@ module sqz_max_pool #(
       joined = stored;
       if (!ending) joined[(POUT-1)*B+:B] = larger(stored[(POUT-1)*B+:B], row[B-1:0]);
     end
-    reg [POUT*B-1:0] word;
-    reg word_valid;
-    wire room = !word_valid || out_ready;
+    wire room;
     wire last_channel = channel == CW'(C - 1);
     wire step = room && (ending || row_valid);
     assign row_ready = room && !ending;
-    assign out_valid = word_valid;
-    assign out_data  = word;
+    sqz_spare #(.WIDTH(POUT * B)) buffer (
+        .clk(clk), .rst(rst), .made(step && (ending || column != 0)), .room(room), .data(joined),
+        .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    );
     always @(posedge clk) begin
       if (row_valid && row_ready) waiting[channel] <= own;
-    end
-    always @(posedge clk) begin
-      if (step) word <= joined;
     end
     always @(posedge clk) begin
       if (rst) begin
         channel <= 0;
         column <= 0;
         ending <= 1'b0;
-        word_valid <= 1'b0;
       end else begin
         if (step) begin
           channel <= last_channel ? 0 : channel + 1'b1;
@@ -188,7 +178,6 @@ module sqz_max_pool #(
             end
           end
         end
-        if (room) word_valid <= step && (ending || column != 0);
       end
     end
   end
