@@ -38,11 +38,13 @@ module sqz_add #(
   reg busy;
   reg [GW-1:0] step;
   wire held;  // no room for a word
-  wire last = step == GW'(STEPS - 1);
+  wire last;  // of a word's steps
   wire go = busy && !(last && held);
-  wire both = a_valid && b_valid && (!busy || (go && last));
-  assign a_ready = b_valid && (!busy || (go && last));
-  assign b_ready = a_valid && (!busy || (go && last));
+  wire made = go && last;
+  wire free;  // two words may come: from a register where there are several steps, since ready goes far upstream
+  wire both = a_valid && b_valid && free;
+  assign a_ready = b_valid && free;
+  assign b_ready = a_valid && free;
 
   wire [U*OUT-1:0] values;
   for (genvar u = 0; u < U; u++) begin : gen_unit
@@ -60,13 +62,24 @@ module sqz_add #(
   reg [P*OUT-1:0] parts;
   wire [P*OUT-1:0] shifted;
   if (STEPS == 1) begin : gen_one
+    assign last = 1'b1;
+    assign free = !busy || !held;
     assign shifted = values;
     wire unused = &{1'b0, parts};
   end else begin : gen_several
+    reg at_last, is_free;
+    wire last_next = go ? step == GW'(STEPS - 2) : at_last;
+    wire held_next = made || (held && !out_ready);
+    wire busy_next = both || (busy && !made);
+    assign last = at_last;
+    assign free = is_free;
+    always @(posedge clk) begin
+      at_last <= !rst && last_next;
+      is_free <= rst || !busy_next || (last_next && !held_next);
+    end
     assign shifted = {values, parts[P*OUT-1:U*OUT]};
     wire unused = &{1'b0, parts[U*OUT-1:0]};
   end
-  wire made = go && last;
   if (STEPS == 1) begin : gen_spare
     wire room;
     assign held = !room;
