@@ -20,6 +20,7 @@ from sqz_hw.model.architecture import Architecture
 
 PART, CLASSES, IMAGES = "xc7z020", 10, 32
 PICTURE = HERE.parent / "docs" / "peers.png"
+STATED = ("architecture", "parameters", "nonzeros", "weight_bits", "code_bits")
 KEPT = ("parameters", "nonzeros", "weight_bits", "dense_bytes", "compressed_bytes", "macs", "nonzero_macs")
 
 
@@ -81,7 +82,9 @@ def measure(name: str, data: str) -> dict[str, Any]:
 
 
 def simulated(path: Path) -> dict[str, Any]:
-    """What a StreamRTL build with ``--synth`` of a shipped model reports: counted gates, simulated cycles.
+    """What a StreamRTL build with ``--synth`` reports: counted gates, simulated cycles.
+
+    A model that is not shipped (the authors' own) brings its size along, and stands with the ImageNet peers.
 
     The model's hash and the options are those of the ``build.json`` beside the report's folder.
 
@@ -106,8 +109,10 @@ def simulated(path: Path) -> dict[str, Any]:
     if not report["verification"]["bit_exact"]:
         raise BadInputError(f"{path}: outputs are not bit-exact; such a build is not shown beside others")
     kept = ("fps", "interval_cycles", "latency_cycles", "latency_us", "clock_mhz")
+    own = {} if name in zoo.names() else {"model": {k: report["model"][k] for k in STATED}}
     return {
         "name": name,
+        **own,
         "sha256": asked["inputs"]["model"]["sha256"],
         "build": f"python scripts/build_hls.py --part {report['part']['name']} --backend StreamRTL "
         f"--model {name}{f' --target-fps {rate:g}' if rate else ''} --synth",

@@ -170,10 +170,23 @@ def own_row(figures: dict[str, Any]) -> Row:
     return Row(name=f"**{name}** (this project)", group="cifar10", cells=made, own=True)
 
 
-def rtl_row(figures: dict[str, Any], of: Row) -> Row:
-    """The same network in StreamRTL: cycles as simulated, gates as counted by Yosys."""
+def _imagenet_cells(figures: dict[str, Any]) -> dict[str, Cell]:
+    """The first columns of a network of the authors, which is no model that is shipped."""
+    build, model = f"{figures['name']}:rtl", figures["model"]
+    codes = f", shared through {model['code_bits']}-bit codes" if model["code_bits"] else ""
+    network = f"SqueezeNet {model['architecture']}, the authors' weights, on chip"
+    cells = {
+        "network": (network, "stated"), "data": ("ImageNet", "stated"), "accuracy": ("", "not measured"),
+        "parameters": (f"{model['parameters']:,} ({model['nonzeros']:,} not zero)", "counted"),
+        "weight_bits": (f"{model['weight_bits']}{codes}", "counted"), "activation_bits": ("8", "stated"),
+    }  # fmt: skip
+    return {key: Cell(value=value, kind=kind, source=build) for key, (value, kind) in cells.items()}
+
+
+def rtl_row(figures: dict[str, Any], of: Row | None) -> Row:
+    """A network in StreamRTL: cycles as simulated, gates as counted by Yosys; ``of``: its row as HLS."""
     build, latency = f"{figures['name']}:rtl", figures["latency"]
-    made = {key: of.cells[key] for key in COLUMNS[:6]}
+    made = {key: of.cells[key] for key in COLUMNS[:6]} if of else _imagenet_cells(figures)
     made["latency"] = Cell(value=f"{latency['latency_us'] / 1000:.2f} ms", kind="simulated", source=build)
     made["throughput"] = Cell(value=f"{latency['fps']:,.0f} fps", kind="simulated", source=build)
     for which, count in figures["totals"].items():
@@ -182,15 +195,17 @@ def rtl_row(figures: dict[str, Any], of: Row) -> Row:
     said = f"{figures['part']}; fits: {figures['verdict']}, by count"
     made["part"] = Cell(value=said, kind="synthesised", source=build)
     made = {key: made[key] for key in COLUMNS}
-    return Row(name=f"**{figures['name']}, StreamRTL** (this project)", group="cifar10", cells=made, own=True)
+    group = of.group if of else "imagenet"
+    return Row(name=f"**{figures['name']}, StreamRTL** (this project)", group=group, cells=made, own=True)
 
 
 def rows_and_sources(peers: Peers, own: dict[str, Any]) -> tuple[list[Row], dict[str, Source]]:
     """Our own rows first, then the others; and all sources."""
     rows, sources = [own_row(figures) for figures in own["models"]], dict(peers.sources)
     for figures in own.get("rtl", []):
-        at = [model["name"] for model in own["models"]].index(figures["name"])
-        rows.append(rtl_row(figures, rows[at]))
+        names = [model["name"] for model in own["models"]]
+        of = rows[names.index(figures["name"])] if figures["name"] in names else None
+        rows.append(rtl_row(figures, of))
         sources[f"{figures['name']}:rtl"] = Source(
             seen="read", text=f"report.json of `{figures['build']}`, in own_figures.json"
         )
