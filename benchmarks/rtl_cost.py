@@ -2,12 +2,14 @@
 """Fits StreamRTL's cost model to Yosys's counts of modules, and holds it against modules it has not seen.
 
     python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
+    python benchmarks/rtl_cost.py COUNTS.json... --package
 
 COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``. Modules whose parameters differ only in
 their weights are a group; every second group is left out of the fit and predicted. ``--apart`` also leaves
 out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
 parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts. With ``--write`` the fit to
-everything goes to sqz_hw/rtl/cost.json.
+everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients against
+modules of COUNTS of which none like it (the same parameters but for weights) was in their fit.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ EXPECTED = {
     "compares": 2.0, "bits": 1.5, "choose": 0.6,
 }  # fmt: skip
 """Of a unit of a feature by its source; of any other 1. Not the package's: those have seen every module."""
+FITTED = ("rtl_counts", "rtl_counts_v1.0", "rtl_counts_sweep")
+"""The files beside this one that the package's coefficients are fitted to."""
 TENTH = 0.1
 SMALL = 50
 """Modules of fewer LUTs (flip-flops) count in sums only: 10 % of them is a handful."""
@@ -154,14 +158,23 @@ def show(title: str, rows: Sequence[Row], fitted: cost.Coefficients) -> None:
         )
 
 
-def show_judged(title: str, seen: list[Row], unseen: list[Row]) -> None:
-    print(f"{title}: {len(seen)} modules in the fit, {len(unseen)} not")
-    fitted = fit(seen)
+def not_fitted(rows: Sequence[Row]) -> list[Row]:
+    """Those whose group the package's coefficients have not seen."""
+    seen = {group_of(row) for name in FITTED for row in read(Path(__file__).parent / f"{name}.json")}
+    return [row for row in rows if group_of(row) not in seen]
+
+
+def show_each(unseen: Sequence[Row], fitted: cost.Coefficients) -> None:
     for module in MODULES:
         some = [row for row in unseen if row["module"] == module]
         if some:
             show(module, some, fitted)
     show("all", unseen, fitted)
+
+
+def show_judged(title: str, seen: list[Row], unseen: list[Row]) -> None:
+    print(f"{title}: {len(seen)} modules in the fit, {len(unseen)} not")
+    show_each(unseen, fit(seen))
 
 
 def main() -> None:
@@ -171,8 +184,15 @@ def main() -> None:
     parser.add_argument("--sweep", type=int, default=0)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--package", action="store_true")
     options = parser.parse_args()
     files = {path.stem: read(path) for path in options.counts}
+    if options.package:
+        given = [row for rows in files.values() for row in rows]
+        unseen = not_fitted(given)
+        print(f"the package's coefficients: {len(unseen)} of {len(given)} modules are like none in their fit")
+        show_each(unseen, cost.coefficients())
+        return
     if options.sweep:
         files["sweep"] = sweep(options.sweep, options.save)
     every = [row for rows in files.values() for row in rows]

@@ -23,12 +23,11 @@ import rtl_sweep  # noqa: E402
 
 CORES, ANY = (0.9, 1.0), (0.8, 0.93)
 """Shares of the modules of 50 and more whose LUTs, flip-flops come within 10 % of the count: of cores, of all."""
-FILES = ("rtl_counts", "rtl_counts_v1.0", "rtl_counts_sweep")
 
 
 @pytest.fixture(scope="module")
 def counted() -> dict[str, list[Any]]:
-    return {name: rtl_cost.read(BENCHMARKS / f"{name}.json") for name in FILES}
+    return {name: rtl_cost.read(BENCHMARKS / f"{name}.json") for name in rtl_cost.FITTED}
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +167,12 @@ def test_modules_that_were_left_out_of_the_fit(every: list[Any], half: int) -> N
     assert max(abs(off) for off, _ in rtl_cost.errors(cores, "lut", fitted)) <= 0.2
     assert abs(rtl_cost.together(unseen, "lut", fitted)) <= 0.03
     assert abs(rtl_cost.together(unseen, "ff", fitted)) <= 0.03
+
+
+def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> None:
+    core = next(row for row in every if row["module"] == "sqz_sparse_core")
+    pruned, wider = (
+        {**core, "parameters": {**core["parameters"], name: core["parameters"][name] + 1}}
+        for name in ("ENTRIES", "W")
+    )
+    assert rtl_cost.not_fitted([core, pruned, wider]) == [wider]
