@@ -1,5 +1,6 @@
 """The table of peers is what its data say, and no figure in it lacks its kind or its source."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -93,9 +94,13 @@ def test_our_row_says_what_its_report_says(own):
 
 
 def test_the_row_of_verilog_is_of_the_shipped_model_and_says_what_was_simulated_and_counted(peers, own):
-    (figures,) = own["rtl"]
+    figures = next(f for f in own["rtl"] if f["name"] == "cifar10-full")
     assert figures["sha256"] == make_peers.digest(figures["name"]), "build with --backend StreamRTL again"
-    row = next(r for r in peers_table.rows_and_sources(peers, own)[0] if "StreamRTL" in r.name)
+    row = next(
+        r
+        for r in peers_table.rows_and_sources(peers, own)[0]
+        if r.name.startswith("**cifar10-full, StreamRTL")
+    )
     hls = next(
         r
         for r in peers_table.rows_and_sources(peers, own)[0]
@@ -110,6 +115,39 @@ def test_the_row_of_verilog_is_of_the_shipped_model_and_says_what_was_simulated_
         "synthesised",
     )
     assert row.cells["clock"].kind == "assumed"
+
+
+def test_a_network_of_the_authors_in_verilog_stands_with_its_kin(monkeypatch, tmp_path):
+    """The authors' v1.0 is not shipped: its sizes come from the report, its accuracy was not measured."""
+    options = {"options": {"target_fps": 32.0}, "inputs": {"model": {"sha256": "0" * 64}}}
+    (tmp_path / "build.json").write_text(json.dumps(options))
+    latency = {
+        "kind": "rtl-simulation", "fps": 31.98, "interval_cycles": 3_126_200, "latency_cycles": 4_934_531,
+        "latency_us": 49_345.31, "clock_mhz": 100.0,
+    }  # fmt: skip
+    totals = {"LUT": 38_000, "FF": 14_000, "DSP": 178, "BRAM36": 130}
+    report = {
+        "model": {
+            "name": "v1.0", "architecture": "v1.0", "parameters": 1_248_424, "nonzeros": 407_480,
+            "weight_bits": 8, "code_bits": 6,
+        },
+        "part": {"name": "xc7z020"}, "latency": [latency], "verification": {"bit_exact": True},
+        "resources": [{"kind": "yosys", "totals": {k: {"expected": v} for k, v in totals.items()}}],
+        "verdict": {"fits": "yes"},
+    }  # fmt: skip
+    monkeypatch.setattr("sqz_hw.report.write.read", lambda path: report)
+    figures = make_peers.simulated(tmp_path / "report" / "report.json")
+    assert figures["build"].endswith("--model v1.0 --target-fps 32 --synth")
+    row = peers_table.rtl_row(figures, None)
+    assert row.group == "imagenet"
+    shown = {key: (cell.value, cell.kind) for key, cell in row.cells.items()}
+    assert shown["accuracy"] == ("", "not measured")
+    assert shown["parameters"] == ("1,248,424 (407,480 not zero)", "counted")
+    assert shown["weight_bits"] == ("8, shared through 6-bit codes", "counted")
+    assert shown["throughput"] == ("32 fps", "simulated")
+    assert shown["BRAM36"] == ("130", "synthesised")
+    page = peers_table.render(peers_table.read_peers(), {**peers_table.read_own(), "rtl": [figures]})
+    assert page.index("| **v1.0, StreamRTL**") > page.index("## SqueezeNet and its kin")
 
 
 @pytest.mark.parametrize(
