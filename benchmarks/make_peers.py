@@ -17,6 +17,7 @@ from peers_table import HERE, OWN, TABLE, Row, read_own, read_peers, render, row
 from sqz_hw import zoo
 from sqz_hw.errors import BadInputError, DoesNotFitError, SqzError
 from sqz_hw.model.architecture import Architecture
+from sqz_hw.model.modelfile import Model, load
 
 PART, CLASSES, IMAGES = "xc7z020", 10, 32
 PICTURE = HERE.parent / "docs" / "peers.png"
@@ -41,6 +42,14 @@ def describe(arch: Architecture) -> str:
     return f"SqueezeNet {arch.name}, width {arch.width:g}, {arch.bypass} bypass"
 
 
+def activation_bits(model: Model) -> int:
+    """Of a quantised model's widest activation; the last, the scores' map, is left out."""
+    quantisation = model.quantisation
+    if quantisation is None:
+        raise BadInputError(f"{model.name} must be quantised; give a model with types")
+    return max(to.width for to in list(quantisation.activations.values())[:-1])
+
+
 def measure(name: str, data: str) -> dict[str, Any]:
     """Build one model for the part, and score it with the golden model."""
     from sqz_hw.evaluate import evaluate
@@ -60,14 +69,13 @@ def measure(name: str, data: str) -> dict[str, Any]:
     images.require_classes(arch.classes)
     scores = {engine: evaluate(zoo.find(name), images, engine).to_dict() for engine in ("golden", "float")}
     estimate = next(c for c in report["resources"] if c["kind"] == "estimate" and c["predicts"] == "vivado")
-    relus = list(model.quantisation.activations.values())[:-1]  # the last is the scores' map
     return {
         "name": name,
         "sha256": digest(name),
         "description": describe(arch),
         "build": f"python scripts/build_hls.py --part {PART} --model {name} --images {IMAGES}",
         "evaluate": f"python scripts/evaluate.py --model {name} --data {Path(data).name} --engine golden",
-        "activation_bits": max(to.width for to in relus),
+        "activation_bits": activation_bits(model),
         "evaluation": {k: scores["golden"][k] for k in ("engine", "images", "top1", "top5")},
         "float_top1": scores["float"]["top1"],
         "report": {
@@ -109,7 +117,11 @@ def simulated(path: Path) -> dict[str, Any]:
     if not report["verification"]["bit_exact"]:
         raise BadInputError(f"{path}: outputs are not bit-exact; such a build is not shown beside others")
     kept = ("fps", "interval_cycles", "latency_cycles", "latency_us", "clock_mhz")
-    own = {} if name in zoo.names() else {"model": {k: report["model"][k] for k in STATED}}
+    own = {}
+    if name not in zoo.names():
+        model = load(path.parent.parent / "simulation" / "model.safetensors")
+        sizes = {k: report["model"][k] for k in STATED}
+        own = {"model": {**sizes, "activation_bits": activation_bits(model)}}
     return {
         "name": name,
         **own,

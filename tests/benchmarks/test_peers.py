@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from sqz_hw import zoo
 from sqz_hw.errors import BadInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +123,8 @@ def test_a_network_of_the_authors_in_verilog_stands_with_its_kin(monkeypatch, tm
     """The authors' v1.0 is not shipped: its sizes come from the report, its accuracy was not measured."""
     options = {"options": {"target_fps": 32.0}, "inputs": {"model": {"sha256": "0" * 64}}}
     (tmp_path / "build.json").write_text(json.dumps(options))
+    (tmp_path / "simulation").mkdir()
+    shutil.copy(zoo.find("cifar10-small"), tmp_path / "simulation" / "model.safetensors")
     latency = {
         "kind": "rtl-simulation", "fps": 31.98, "interval_cycles": 3_126_200, "latency_cycles": 4_934_531,
         "latency_us": 49_345.31, "clock_mhz": 100.0,
@@ -144,6 +148,7 @@ def test_a_network_of_the_authors_in_verilog_stands_with_its_kin(monkeypatch, tm
     assert shown["accuracy"] == ("", "not measured")
     assert shown["parameters"] == ("1,248,424 (407,480 not zero)", "counted")
     assert shown["weight_bits"] == ("8, shared through 6-bit codes", "counted")
+    assert shown["activation_bits"] == ("4", "counted")  # of the file that stands in for it
     assert shown["throughput"] == ("32 fps", "simulated")
     assert shown["BRAM36"] == ("130", "synthesised")
     page = peers_table.render(peers_table.read_peers(), {**peers_table.read_own(), "rtl": [figures]})
