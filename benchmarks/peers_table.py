@@ -178,7 +178,8 @@ def _imagenet_cells(figures: dict[str, Any]) -> dict[str, Cell]:
     cells = {
         "network": (network, "stated"), "data": ("ImageNet", "stated"), "accuracy": ("", "not measured"),
         "parameters": (f"{model['parameters']:,} ({model['nonzeros']:,} not zero)", "counted"),
-        "weight_bits": (f"{model['weight_bits']}{codes}", "counted"), "activation_bits": (str(model["activation_bits"]), "counted"),
+        "weight_bits": (f"{model['weight_bits']}{codes}", "counted"),
+        "activation_bits": (str(model["activation_bits"]), "counted"),
     }  # fmt: skip
     return {key: Cell(value=value, kind=kind, source=build) for key, (value, kind) in cells.items()}
 
