@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from models import TINY, random_model
@@ -61,6 +62,27 @@ def test_a_target_is_reached_or_refused(design: Design) -> None:
         DoesNotFitError, match=r"needs a folding within LUT 100,.* ask for fewer images a second"
     ):
         solve(network_of(design), 3000, Budget(100, 1e6, 1e3, 1e3))
+
+
+@pytest.mark.parametrize("wanted", [2_000, 2_777, 3_001, 4_111, 6_500, 9_999])
+def test_no_plan_is_slower_than_asked_by_its_own_clocks(design: Design, wanted: int) -> None:
+    """The solver prices a stage before its channels are dealt out; what counts is the plan that is made."""
+    found = accelerate(design, resolve("xc7z020"), target_fps=design.clock_mhz * 1e6 / wanted)
+    assert found.solution.interval <= wanted
+
+
+def test_a_plan_slower_than_asked_is_made_again(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def solved(network: Any, interval: float, budget: Any) -> Any:
+        asked.append(interval)
+        return solve(network, interval * (1.3 if len(asked) == 1 else 1.0), budget)  # too slow at first
+
+    monkeypatch.setattr("sqz_hw.rtl.accelerator._solved", solved)
+    found = accelerate(design, resolve("xc7z020"), target_fps=design.clock_mhz * 1e6 / 3_000)
+    assert len(asked) > 1
+    assert asked[1] < asked[0]
+    assert found.solution.interval <= 3_000
 
 
 def test_the_same_plan_gives_the_same_bytes(design: Design, tmp_path: Path) -> None:
