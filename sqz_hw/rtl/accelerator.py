@@ -72,7 +72,7 @@ def _solved(network: Network, interval: float, budget: Budget) -> Solution:
 
 
 def _reached(network: Network, interval: float, budget: Budget) -> Accelerated:
-    """As fast as asked by the plan's own clocks, to which the solver's are near: it is asked for a little more."""
+    """As fast as asked by the plan's own clocks; the solver's are near, so it is asked for a little more."""
     asked, found = interval, _planned(network, _solved(network, interval, budget))
     for _ in range(CLOSER):
         if found.solution.interval <= interval:

@@ -176,3 +176,16 @@ def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> No
         for name in ("ENTRIES", "W")
     )
     assert rtl_cost.not_fitted([core, pruned, wider]) == [wider]
+
+
+def test_designs_made_after_the_fit() -> None:
+    """Foldings that the fitted model chose itself, counted afterwards: every core unlike those in the fit."""
+    rows = [row for name in ("rtl_counts_after", "rtl_counts_v1.0_after")
+            for row in rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))]  # fmt: skip
+    cores = [row for row in rows if row["module"] == "sqz_sparse_core"]
+    assert len(cores) > 40
+    for what in ("lut", "ff"):
+        assert share_within(cores, what, coefficients()) == 1
+        assert share_within(rows, what, coefficients()) > 0.95
+        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
+    assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
