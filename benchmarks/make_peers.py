@@ -93,7 +93,6 @@ def simulated(path: Path) -> dict[str, Any]:
     """What a StreamRTL build with ``--synth`` reports: counted gates, simulated cycles.
 
     A model that is not shipped (the authors' own) brings its size along, and stands with the ImageNet peers.
-
     The model's hash and the options are those of the ``build.json`` beside the report's folder.
 
     Raises:
