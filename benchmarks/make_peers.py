@@ -116,8 +116,9 @@ def simulated(path: Path) -> dict[str, Any]:
     if not report["verification"]["bit_exact"]:
         raise BadInputError(f"{path}: outputs are not bit-exact; such a build is not shown beside others")
     kept = ("fps", "interval_cycles", "latency_cycles", "latency_us", "clock_mhz")
-    own = {}
+    own, file = {}, name
     if name not in zoo.names():
+        file = f"{name}.safetensors"
         model = load(path.parent.parent / "simulation" / "model.safetensors")
         sizes = {k: report["model"][k] for k in STATED}
         own = {"model": {**sizes, "activation_bits": activation_bits(model)}}
@@ -126,7 +127,7 @@ def simulated(path: Path) -> dict[str, Any]:
         **own,
         "sha256": asked["inputs"]["model"]["sha256"],
         "build": f"python scripts/build_hls.py --part {report['part']['name']} --backend StreamRTL "
-        f"--model {name}{f' --target-fps {rate:g}' if rate else ''} --synth",
+        f"--model {file}{f' --target-fps {rate:g}' if rate else ''} --synth",
         "part": report["part"]["name"],
         "latency": {key: latency[0][key] for key in kept},
         "totals": {key: gates[0]["totals"][key]["expected"] for key in ("LUT", "FF", "DSP", "BRAM36")},

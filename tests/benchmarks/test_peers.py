@@ -141,7 +141,7 @@ def test_a_network_of_the_authors_in_verilog_stands_with_its_kin(monkeypatch, tm
     }  # fmt: skip
     monkeypatch.setattr("sqz_hw.report.write.read", lambda path: report)
     figures = make_peers.simulated(tmp_path / "report" / "report.json")
-    assert figures["build"].endswith("--model v1.0 --target-fps 32 --synth")
+    assert figures["build"].endswith("--model v1.0.safetensors --target-fps 32 --synth")
     row = peers_table.rtl_row(figures, None)
     assert row.group == "imagenet"
     shown = {key: (cell.value, cell.kind) for key, cell in row.cells.items()}
