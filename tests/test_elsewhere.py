@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="scripts/elsewhere needs torch, which the project does not")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts" / "elsewhere"))
 
 from augmentation import Epoch, pixels  # noqa: E402
-from float_network import Folded, Network  # noqa: E402
+from float_network import Folded, Network, enlarged  # noqa: E402
 from fused import join  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
 from starting import begin_from, hold, zeros_of  # noqa: E402
@@ -201,3 +202,15 @@ def test_distillation_mixes_labels_and_teacher():
     soft = 0.3 * np.log(0.3 / student) + 0.7 * np.log(0.7 / (1 - student))
     assert float(loss_of(scores, labels, target, options)) == pytest.approx(0.75 * hard + 0.25 * 4 * soft)
     assert float(loss_of(scores, labels, None, options)) == pytest.approx(hard)
+
+
+def test_a_network_sees_images_at_its_own_size():
+    """Bilinear, pixels as areas: PIL enlarges a channel of float32 the same way."""
+    x = np.random.default_rng(4).random((8, 8)).astype(np.float32)
+    found = enlarged(torch.from_numpy(x)[None, None], 24)[0, 0].numpy()
+    wanted = np.asarray(Image.fromarray(x).resize((24, 24), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    arch = small_stem(V1_1, width=0.25, pools_after=(1,), input_size=24, fire_modules=2)
+    network = Network(arch, fused=False).eval()
+    small = torch.rand(2, 3, 8, 8)
+    assert torch.equal(network(small), network(enlarged(small, 24)))

@@ -11,8 +11,19 @@ from sqz_hw.model.architecture import Architecture, FireModule
 from sqz_hw.model.layers import LayerSpec
 
 
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """N x 3 x S x S at ``side`` x ``side``, bilinear: a network for larger images sees small ones so."""
+    if x.shape[-1] == side:
+        return x
+    large = nn.functional.interpolate(x, (side, side), mode="bilinear", align_corners=False)
+    return large.contiguous(memory_format=torch.channels_last)
+
+
 class Network(nn.Module):
-    """Input: N x 3 x S x S, pixel / 256. Output: N x classes scores (mean of conv10's map after its ReLU)."""
+    """Input: N x 3 x S x S, pixel / 256. Output: N x classes scores (mean of conv10's map after its ReLU).
+
+    Images of another size than the architecture's are brought to it first (``enlarged``).
+    """
 
     def __init__(self, arch: Architecture, fused: bool) -> None:
         super().__init__()
@@ -46,7 +57,7 @@ class Network(nn.Module):
                 return x
             return nn.functional.max_pool2d(x, 3, 2, ceil_mode=self.arch.ceil_pooling)
 
-        x = pooled(self._join(x, "conv1"), 1)
+        x = pooled(self._join(enlarged(x, self.arch.input_size), "conv1"), 1)
         for number, fire in enumerate(self.arch.fires, start=2):
             x = pooled(self._fire(x, fire), number)
         return self._join(x, f"conv{self.arch.fire_modules + 2}").float().mean((2, 3))

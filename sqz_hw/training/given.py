@@ -26,6 +26,19 @@ class Given:
     model: Model
     sha256: str
 
+    def require_classes(self, arch: Architecture) -> None:
+        """Refuse a model of other classes. Images of another size are brought to its own (a teacher).
+
+        Raises:
+            BadInputError: it has others.
+        """
+        own = self.model.architecture
+        if own.classes != arch.classes:
+            raise BadInputError(
+                f"{self.option} {self.model.name} must have {arch.classes} classes, not {own.classes}; "
+                "give another model"
+            )
+
     def require(self, arch: Architecture) -> None:
         """Refuse a model that takes other images or has other classes.
 

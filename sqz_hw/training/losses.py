@@ -42,3 +42,17 @@ def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Los
         return (1.0 - weight) * labels_loss(labels, scores) + weight * temperature**2 * divergence
 
     return loss
+
+
+def seeing(network: Any, side: int) -> Any:
+    """A network that is shown images of any size at its own ``side`` x ``side`` pixels (bilinear).
+
+    A teacher for larger images sees more of a small network's images than that one can.
+    """
+
+    def shown(images: Any, training: bool = False) -> Any:
+        if images.shape[1] != side:
+            images = tf.image.resize(images, (side, side), method="bilinear")
+        return network(images, training=training)
+
+    return shown

@@ -168,9 +168,10 @@ def check(run: Run, workers: int = 1) -> None:
             "choices by sensitivity are made on validation images, and there are none; raise "
             "--validation-images, or prune alike with --sparsity and leave --memory-budget out"
         )
-    for model in (run.start, run.teacher):
-        if isinstance(model, Given):
-            model.require(run.architecture)
+    if run.start is not None:
+        run.start.require(run.architecture)
+    if isinstance(run.teacher, Given):
+        run.teacher.require_classes(run.architecture)
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ from sqz_hw.training.evaluation import accuracy, folded_accuracy, folded_network
 from sqz_hw.training.given import Given
 from sqz_hw.training.lean import computing_in, lean_network
 from sqz_hw.training.loop import Session, run_epochs
-from sqz_hw.training.losses import Loss, make_loss
+from sqz_hw.training.losses import Loss, make_loss, seeing
 from sqz_hw.training.pruning import GradualPruning, Masks
 from sqz_hw.training.rescale import rescaled
 from sqz_hw.training.trainer import Trainer
@@ -167,7 +167,7 @@ def _loss(session: Session, teacher: Given | str | None) -> Loss:
     with session.workers.strategy.scope():
         network = folded_network(model.architecture, model.weights, settings.precision)
     network.trainable = False
-    return make_loss(settings, arch.classes, network)
+    return make_loss(settings, arch.classes, seeing(network, model.architecture.input_size))
 
 
 def _trainer(

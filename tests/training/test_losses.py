@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from sqz_hw.training.losses import make_loss
+from sqz_hw.training.losses import make_loss, seeing
 from sqz_hw.training.settings import TrainSettings
 
 RNG = np.random.default_rng(1)
@@ -54,3 +55,19 @@ def test_with_a_teacher(given, weight, temperature):
 
 def test_a_student_like_its_teacher_has_no_more_to_learn_from_it():
     np.testing.assert_allclose(loss(THEIRS, Teacher(), distill_weight=1.0), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "shown"), [(8, 8), (16, 8), (24, 8)])
+def test_a_teacher_sees_images_at_its_own_size(side, shown):
+    """Bilinear, pixels as areas: PIL enlarges a channel of float32 the same way."""
+    seen = []
+
+    def network(images, training):
+        seen.append(images)
+        return images
+
+    images = np.random.default_rng(4).random((1, shown, shown, 1)).astype(np.float32)
+    found = seeing(network, side)(tf.constant(images)).numpy()
+    wanted = Image.fromarray(images[0, :, :, 0]).resize((side, side), Image.Resampling.BILINEAR)
+    np.testing.assert_allclose(found[0, :, :, 0], np.asarray(wanted), atol=1e-6)
+    assert len(seen) == 1

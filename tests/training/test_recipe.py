@@ -256,3 +256,13 @@ def test_a_start_can_be_trained_on_as_float(files, tmp_path):
         old, new = (m.weights[f"{spec.name}/kernel"].ravel() for m in (start, dense))
         assert np.corrcoef(old, new)[0, 1] > 0.95, spec.name  # another start would have 0
         assert not np.array_equal(old, new)
+
+
+def test_a_teacher_may_want_larger_images_but_no_other_classes(files, tmp_path):
+    larger = given.read("--teacher", files / "teacher.safetensors")
+    large = replace(larger.model, architecture=replace(larger.model.architecture, input_size=32))
+    check(make_run(files, tmp_path / "run", teacher=replace(larger, model=large)))
+    other = replace(larger, model=random_float_model(tiny_architecture(classes=3), 5))
+    with pytest.raises(BadInputError) as caught:
+        check(make_run(files, tmp_path / "run", teacher=other))
+    assert str(caught.value) == "--teacher tiny must have 4 classes, not 3; give another model"
