@@ -3,6 +3,9 @@
 ``synth_xilinx`` maps to the vendor's primitives. LUTs are Yosys's estimate of logic cells (pairs of
 small LUTs share one), plus those that serve as LUT RAM and shift registers, which that estimate
 leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
+
+Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
+DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
+DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
+"""Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
 SCHEMA = 4
 BATCH = "batch"
 TOGETHER = 10
@@ -127,7 +132,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             f"read_verilog -sv {folder / 'batch.sv'}",
             f"hierarchy -check -top {BATCH}",
             f"setattr -mod -set keep_hierarchy 1 {kept}",
-            f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {BATCH}",
+            *_mapping(family),
             "tee -q -o stat.json stat -json -tech xilinx",
             "write_json netlist.json",
         ]
@@ -146,6 +151,19 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             return counts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
+
+
+def _mapping(family: str) -> list[str]:
+    """The commands that map the batch to a family's primitives."""
+    options = f"-flatten -noiopad -noclkbuf -top {BATCH}"
+    if family == "xc7":
+        return [f"synth_xilinx -family xc7 {options}"]
+    return [
+        f"synth_xilinx -family {family} {options} -run begin:map_dsp",
+        f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
+        f"techmap -map {DSP48E2} t:DSP48E1",
+        f"synth_xilinx -family {family} {options} -run coarse:",
+    ]
 
 
 def _batch(instances: list[Instance], plan: Plan) -> str:
@@ -261,6 +279,7 @@ def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
 def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
+    texts += [] if family == "xc7" else [DSP48E2.read_text()]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:
