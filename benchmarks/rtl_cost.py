@@ -4,7 +4,7 @@
     python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
     python benchmarks/rtl_cost.py COUNTS.json... --package
 
-COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``. Modules whose parameters differ only in
+COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with its family. Modules whose parameters differ only in
 their weights are a group; every second group is left out of the fit and predicted. ``--apart`` also leaves
 out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
 parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts. With ``--write`` the fit to
@@ -27,6 +27,7 @@ from scipy.optimize import nnls
 from sqz_hw.rtl import cost
 from sqz_hw.rtl.cost_core import core_dsp
 from sqz_hw.rtl.cost_features import MODULES
+from sqz_hw.rtl.cost_memory import ULTRASCALE
 
 Row = Mapping[str, Any]
 WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
@@ -55,8 +56,14 @@ def known(row: Row) -> dict[str, int]:
     return {**values(row), **row.get("tables", {})}
 
 
+def family_of(row: Row) -> str:
+    return str(row.get("family", "xc7"))
+
+
 def predicted(row: Row, fitted: cost.Coefficients | None = None) -> cost.Cost:
-    return cost.stage_cost(row["module"], row["parameters"], fitted, row.get("tables"))
+    return cost.stage_cost(
+        row["module"], row["parameters"], fitted, row.get("tables"), family=family_of(row)
+    )
 
 
 def group_of(row: Row) -> str:
@@ -66,7 +73,7 @@ def group_of(row: Row) -> str:
 
 def built(row: Row) -> dict[str, float]:
     """What follows from the construction: LUTs that are memory, DSP slices, tiles."""
-    luts, tiles = MODULES[row["module"]][0](values(row))
+    luts, tiles = MODULES[row["module"]][0]({**values(row), ULTRASCALE: int(family_of(row) != "xc7")})
     dsp = core_dsp(values(row)) if row["module"] == "sqz_sparse_core" else 0
     return {"lut_ram": luts, "tiles": tiles, "dsp": dsp}
 

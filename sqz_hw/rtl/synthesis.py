@@ -25,10 +25,10 @@ from sqz_hw.rtl.bench import Parameter, library_sources
 from sqz_hw.rtl.cost_tables import used_tables
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.depth import paths_of
+from sqz_hw.rtl.families import FAMILIES
 from sqz_hw.rtl.plan import Instance, Memory, Plan
 from sqz_hw.rtl.tools import Program, find_yosys, run
 
-FAMILIES = ("xc7", "xcup")
 LUT_RAM = {
     "RAM16X1D": 2, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4,
     "RAM32M16": 8, "RAM64M8": 8, "RAM32X16DR8": 8, "RAM64X8SW": 8, "RAM16X1S": 1, "RAM32X1S": 1,
@@ -201,21 +201,22 @@ def _cached(path: Path) -> Count | None:
         return None
 
 
-def count_rows(plan: Plan, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
-    """Each instance's module, parameters, counts and what its tables hold, as plain values."""
+def count_rows(plan: Plan, counts: Mapping[str, Count], family: str = "xc7") -> list[dict[str, Any]]:
+    """Each instance's module, family, parameters, counts and what its tables hold, as plain values."""
     rows = []
     for instance in plan.instances:
         count = counts[instance.name]
         numbers = {f.name: getattr(count, f.name) for f in fields(count) if f.name != "paths"}
-        about = {"name": instance.name, "module": instance.module, "parameters": dict(instance.parameters)}
+        about: dict[str, Any] = {"name": instance.name, "module": instance.module, "family": family}
+        about["parameters"] = dict(instance.parameters)
         tables = used_tables(instance.parameters, plan.memories)
         rows.append({**about, **numbers, "tiles": count.tiles, "tables": tables})
     return rows
 
 
-def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path) -> None:
+def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path, family: str = "xc7") -> None:
     """Write ``count_rows`` as JSON: what ``benchmarks/rtl_cost.py`` reads."""
-    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts))
+    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts, family))
     path.write_text(f"[\n{rows}\n]\n", newline="\n")
 
 
