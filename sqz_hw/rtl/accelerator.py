@@ -20,6 +20,8 @@ LATENCIES = (3.25, 4.5)
 """Intervals that one image may take by itself: the first that fits, else any."""
 CLOSER = 4
 """Times that the solver is asked again, for a little more, where its plan is slower than wanted."""
+RANDOM_TABLES = (1.02, 1.05)
+"""Times the LUTs that a plan will take by what its tables hold, the solver may find it to take."""
 BISECTIONS = 5
 RESERVE = Cost(lut=1000, ff=1000)
 """Held back for what the folding does not count: copies, the last-word counter."""
@@ -58,7 +60,14 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
     additions = sum(stage.kind == "add" for stage in network.stages)
     budget = Budget.of(part.budget, RESERVE + ADDITION.times(additions))
     if target_fps is not None:
-        return _reached(network, design.clock_mhz * 1e6 / target_fps, budget, family)
+        interval = design.clock_mhz * 1e6 / target_fps
+        try:
+            return _reached(network, interval, budget, family)
+        except DoesNotFitError:
+            found = _by_contents(network, interval, budget, part)
+            if found is None:
+                raise
+            return found
     return _planned(network, _fastest(network, budget, family), family)
 
 
@@ -81,6 +90,19 @@ def _reached(network: Network, interval: float, budget: Budget, family: str) -> 
         asked *= 0.999 * interval / found.solution.interval
         found = _planned(network, _solved(network, asked, budget, family), family)
     return found
+
+
+def _by_contents(network: Network, interval: float, budget: Budget, part: Part) -> Accelerated | None:
+    """A plan that keeps to the budget though the solver, which takes tables for random ones, finds it too large."""
+    allowed = Budget.of(part.budget)
+    for more in RANDOM_TABLES:
+        try:
+            found = _reached(network, interval, replace(budget, lut=more * budget.lut), family_of(part))
+        except DoesNotFitError:
+            continue
+        if found.solution.interval <= interval and allowed.holds(found.cost):
+            return found
+    return None
 
 
 def _planned(network: Network, solution: Solution, family: str) -> Accelerated:

@@ -126,11 +126,21 @@ def core_lut(v: Values) -> Features:
         "requantise": float(v["Q"] * v["TOTAL"]),
         **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,
-        **table_features("entries", v, "ENTRY_FILE", _last_words(v), width),
+        **_entries(v, width),
         "weights": table_blocks(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
         "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }
+
+
+def _entries(v: Values, width: int) -> Features:
+    """Entries in LUTs. For UltraScale they are mapped by themselves (``synthesis``)."""
+    words = _last_words(v)
+    if not v.get(ULTRASCALE):
+        return {**table_features("entries", v, "ENTRY_FILE", words, width), "rom": 0.0}
+    chosen = width * tree_luts(-(-words // 64)) if words > 128 else 0.0  # MUXF7 joins two
+    blocks = table_blocks(v, "ENTRY_FILE", words, width)
+    return {"entries_small": 0.0, "entries_choices": 0.0, "rom": blocks + chosen}
 
 
 def _last_words(v: Values) -> int:

@@ -47,6 +47,12 @@ class Budget:
             DSP_SHARE * resources["DSP"] - held.dsp, TILE_SHARE * resources["BRAM36"] - held.tiles,
         )  # fmt: skip
 
+    def holds(self, cost: Cost) -> bool:
+        """All of it is within."""
+        return bool(
+            cost.lut <= self.lut and cost.ff <= self.ff and cost.dsp <= self.dsp and cost.tiles <= self.tiles
+        )
+
 
 @dataclass(frozen=True)
 class Solution:

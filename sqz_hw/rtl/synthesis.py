@@ -5,7 +5,8 @@ small LUTs share one), plus those that serve as LUT RAM and shift registers, whi
 leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
 
 Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
-DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
+DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``). Entries
+in LUTs are mapped by themselves there, which takes a third of the LUTs, and joined with the rest of the core.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -38,6 +40,8 @@ LUT_RAM = {
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
 DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
 """Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
+ROMS = "*/m:*gen_segment*gen_lut* %m"
+"""Yosys's selection of the modules that have entries in LUTs (``sqz_entry_rom``)."""
 SCHEMA = 4
 BATCH = "batch"
 TOGETHER = 10
@@ -126,6 +130,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
                 digits = -(-bits // 4)
                 (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
         (folder / "batch.sv").write_text(_batch(instances, plan))
+        shutil.copyfile(DSP48E2, folder / DSP48E2.name)
         kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
         script = [
             f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}",
@@ -159,10 +164,14 @@ def _mapping(family: str) -> list[str]:
     if family == "xc7":
         return [f"synth_xilinx -family xc7 {options}"]
     return [
+        f"select -set roms {ROMS}",
+        "setattr -mod -set keep_hierarchy 1 @roms",
         f"synth_xilinx -family {family} {options} -run begin:map_dsp",
         f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
-        f"techmap -map {DSP48E2} t:DSP48E1",
+        f"techmap -map {DSP48E2.name} t:DSP48E1",
         f"synth_xilinx -family {family} {options} -run coarse:",
+        "setattr -mod -unset keep_hierarchy @roms",
+        "flatten",
     ]
 
 
@@ -280,7 +289,7 @@ def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
 def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
-    texts += [] if family == "xc7" else [DSP48E2.read_text()]
+    texts += [] if family == "xc7" else [DSP48E2.read_text(), *_mapping(family)]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:
