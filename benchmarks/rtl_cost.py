@@ -4,9 +4,9 @@
     python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
     python benchmarks/rtl_cost.py COUNTS.json... --package
 
-COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with its family. Modules whose parameters differ only in
-their weights are a group; every second group is left out of the fit and predicted. ``--apart`` also leaves
-out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
+COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with its part's family (none: xc7).
+Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
+and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
 parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts. With ``--write`` the fit to
 everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients against
 modules of COUNTS of which none like it (the same parameters but for weights) was in their fit.
@@ -61,9 +61,7 @@ def family_of(row: Row) -> str:
 
 
 def predicted(row: Row, fitted: cost.Coefficients | None = None) -> cost.Cost:
-    return cost.stage_cost(
-        row["module"], row["parameters"], fitted, row.get("tables"), family=family_of(row)
-    )
+    return cost.stage_cost(row["module"], row["parameters"], fitted, row.get("tables"), family=family_of(row))
 
 
 def group_of(row: Row) -> str:

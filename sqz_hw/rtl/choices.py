@@ -227,7 +227,7 @@ def between(stage: Stage, source: Tensor, pixels: int, family: str) -> Cost:
         return cost
     if stage.kind == "sum":
         sizes = {"C": source.shape[2], "OUT": stage.output.type.width, "INIT": int(source.border > 0)}
-        sizes |= {"W": source.pitch, "WIDTH": source.shape[1], "BLOCKS": source.shape[0] * source.pitch // pixels}
-        sizes |= {"P": pixels, "B": source.type.width}
+        sizes |= {"W": source.pitch, "WIDTH": source.shape[1], "P": pixels, "B": source.type.width}
+        sizes["BLOCKS"] = source.shape[0] * source.pitch // pixels
         return stage_cost("sqz_global_sum", sizes, family=family)
     return Cost()

@@ -1,7 +1,7 @@
-"""What pools, sums and queues are made of, counted in bits and units from their parameters (see ``cost_features``).
+"""What pools, sums and queues are made of, counted from their parameters (see ``cost_features``).
 
 Flip-flops are all in the source, register by register, but for two that Yosys adds: a second copy of a LUT
-RAM's address where that is a counter by itself, and the address bits that choose among a deep block RAM's rows.
+RAM's address where that is a counter by itself, and address bits that choose among a deep block RAM's rows.
 """
 
 from __future__ import annotations

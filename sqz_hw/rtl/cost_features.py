@@ -45,9 +45,9 @@ def add_ff(v: Values) -> Features:
 
 
 def merge_lut(v: Values) -> Features:
-    """A tree of the cores' words with their valid, and the table twice: as a number, and as a bit for each core.
+    """A tree of the cores' words with their valid; the table twice: as a number, and as a bit for each core.
 
-    The table is on the module's longest path: a LUT for 64 words of a bit, and as many again for what it becomes.
+    The table is on the module's longest path: a LUT for 64 words of a bit, and more for what it becomes.
     """
     cores = v["N"]
     return {

@@ -212,7 +212,8 @@ class _Solver:
         if stage.rows is None:
             source, pixels = self.network.tensor(stage.inputs[0]), words.pixels
             fill = wait(stage, source, pixels) * self.interval
-            return [_Step(pixels_after(stage, source, pixels), (), between(stage, source, pixels, self.chooser.family), fill)]
+            cost = between(stage, source, pixels, self.chooser.family)
+            return [_Step(pixels_after(stage, source, pixels), (), cost, fill)]
         return [
             _Step(pixels, ((stage.name, choice),), choice.cost, choice.fill)
             for pixels, choice in self._cheapest(stage, words.pixels, prices).items()

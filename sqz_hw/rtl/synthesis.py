@@ -5,8 +5,8 @@ small LUTs share one), plus those that serve as LUT RAM and shift registers, whi
 leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
 
 Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
-DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``). Entries
-in LUTs are mapped by themselves there, which takes a third of the LUTs, and joined with the rest of the core.
+DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
+Entries in LUTs are mapped by themselves there, for fewer LUTs, and then joined with the rest of the core.
 """
 
 from __future__ import annotations

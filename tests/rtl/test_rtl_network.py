@@ -76,7 +76,8 @@ def test_a_plan_slower_than_asked_is_made_again(design: Design, monkeypatch: pyt
 
     def solved(network: Any, interval: float, budget: Any, family: str) -> Any:
         asked.append(interval)
-        return solve(network, interval * (1.3 if len(asked) == 1 else 1.0), budget, family=family)  # too slow at first
+        slower = 1.3 if len(asked) == 1 else 1.0  # too slow at first
+        return solve(network, interval * slower, budget, family=family)
 
     monkeypatch.setattr("sqz_hw.rtl.accelerator._solved", solved)
     found = accelerate(design, resolve("xc7z020"), target_fps=design.clock_mhz * 1e6 / 3_000)
