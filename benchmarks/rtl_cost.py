@@ -4,12 +4,13 @@
     python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
     python benchmarks/rtl_cost.py COUNTS.json... --package
 
-COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with its part's family (none: xc7).
+COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with a family (none: xc7).
 Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
-and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
-parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts. With ``--write`` the fit to
-everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients against
-modules of COUNTS of which none like it (the same parameters but for weights) was in their fit.
+and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N``
+counts N of each module with drawn parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts.
+With ``--write`` the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's
+own coefficients against modules of COUNTS of which none like it (the same parameters but for weights) was in
+their fit.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _reached(network: Network, interval: float, budget: Budget, family: str) -> 
 
 
 def _by_contents(network: Network, interval: float, budget: Budget, part: Part) -> Accelerated | None:
-    """A plan that keeps to the budget though the solver, for which tables are random ones, finds it too large."""
+    """A plan that keeps to the budget though the solver, for which tables are random, finds it too large."""
     allowed = Budget.of(part.budget)
     for more in RANDOM_TABLES:
         try:

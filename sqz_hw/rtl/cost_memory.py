@@ -24,7 +24,7 @@ ROW_PRICE = 0.02
 
 @cache
 def block_ram_shape(words: int, width: int) -> tuple[int, int]:
-    """The cheapest shape of block RAM for a simple dual-port memory; Yosys (memory_libmap) takes one for all of it.
+    """The cheapest shape of block RAM for a simple dual-port memory (Yosys's memory_libmap takes one).
 
     What is deeper than the shape goes on beside itself, in rows; a row is whole bytes of 9 bits (single bits
     where the shape has fewer), and rows may share a RAM.

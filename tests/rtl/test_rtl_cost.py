@@ -233,9 +233,10 @@ def test_designs_made_after_the_fit() -> None:
     assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
 
 
-def test_modules_of_an_ultrascale_part() -> None:
+@pytest.mark.parametrize("name", ["rtl_counts_xck26", "rtl_counts_xck26_after"])
+def test_modules_of_an_ultrascale_part(name: str) -> None:
     """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""
-    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_xck26.json"))
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))
     assert {rtl_cost.family_of(row) for row in rows} == {"xcup"}
     assert share_within(rows, "lut", coefficients()) > 0.9
     assert share_within(rows, "ff", coefficients()) == 1
