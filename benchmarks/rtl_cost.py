@@ -7,10 +7,10 @@
 COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with a family (none: xc7).
 Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
 and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N``
-counts N of each module with drawn parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts.
-With ``--write`` the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's
-own coefficients against modules of COUNTS of which none like it (the same parameters but for weights) was in
-their fit.
+counts N of each module with drawn parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their
+counts. With ``--write`` the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the
+package's own coefficients against modules of COUNTS of which none like it (the same parameters but for
+weights) was in their fit.
 """
 
 from __future__ import annotations

@@ -245,6 +245,19 @@ def test_modules_of_an_ultrascale_part(name: str) -> None:
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
+def test_small_modules_drawn_after_the_fit() -> None:
+    """Seed 2; of most of the smaller ones LUTs are within 10 %, and all else is exact."""
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep2.json"))
+    drawn = {instance.name: instance for instance in rtl_sweep.drawn_plan(4, seed=2).instances}
+    assert all(row["parameters"] == dict(drawn[row["name"]].parameters) for row in rows)
+    assert share_within(rows, "lut", coefficients()) > 0.6
+    assert share_within(rows, "lut", coefficients(), 0.21) == 1
+    assert share_within(rows, "ff", coefficients()) == 1
+    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
+    for what in ("lut_ram", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
 def test_families_differ_in_their_lut_ram() -> None:
     sizes = {"B": 8, "C": 16, "PIN": 2, "POUT": 2, "SLOTS": 4, "BLOCK_RAM": 0}
     narrow = {**sizes, "PIN": 1, "POUT": 1}
