@@ -4,12 +4,13 @@
     python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
     python benchmarks/rtl_cost.py COUNTS.json... --package
 
-COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``. Modules whose parameters differ only in
-their weights are a group; every second group is left out of the fit and predicted. ``--apart`` also leaves
-out each file in turn and predicts it from the others. ``--sweep N`` counts N of each module with drawn
-parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their counts. With ``--write`` the fit to
-everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients against
-modules of COUNTS of which none like it (the same parameters but for weights) was in their fit.
+COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with a family (none: xc7).
+Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
+and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N``
+counts N of each module with drawn parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their
+counts. With ``--write`` the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the
+package's own coefficients against modules of COUNTS of which none like it (the same parameters but for
+weights) was in their fit.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from scipy.optimize import nnls
 from sqz_hw.rtl import cost
 from sqz_hw.rtl.cost_core import core_dsp
 from sqz_hw.rtl.cost_features import MODULES
+from sqz_hw.rtl.cost_memory import ULTRASCALE
 
 Row = Mapping[str, Any]
 WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
@@ -35,8 +37,8 @@ RIDGE = 3e-3
 """Keeps coefficients near EXPECTED that the modules at hand cannot tell apart."""
 EXPECTED = {
     "one": 10.0, "core": 50.0, "window": 30.0, "columns": 15.0, "rotate_more": 0.4, "slots": 4.0,
-    "drain": 1.5, "biases_choices": 0.35, "entries_choices": 0.5, "table_choices": 0.4, "weights": 2.0,
-    "compares": 2.0, "bits": 1.5, "choose": 0.6,
+    "drain": 1.5, "biases_choices": 0.35, "entries_choices": 0.5, "weights": 2.0,
+    "bits": 1.5, "choose": 0.6, "compared": 1.5, "wraps": 4.0, "changes": 8.0, "blocks": 2.0,
 }  # fmt: skip
 """Of a unit of a feature by its source; of any other 1. Not the package's: those have seen every module."""
 FITTED = ("rtl_counts", "rtl_counts_v1.0", "rtl_counts_sweep")
@@ -55,8 +57,12 @@ def known(row: Row) -> dict[str, int]:
     return {**values(row), **row.get("tables", {})}
 
 
+def family_of(row: Row) -> str:
+    return str(row.get("family", "xc7"))
+
+
 def predicted(row: Row, fitted: cost.Coefficients | None = None) -> cost.Cost:
-    return cost.stage_cost(row["module"], row["parameters"], fitted, row.get("tables"))
+    return cost.stage_cost(row["module"], row["parameters"], fitted, row.get("tables"), family=family_of(row))
 
 
 def group_of(row: Row) -> str:
@@ -66,7 +72,7 @@ def group_of(row: Row) -> str:
 
 def built(row: Row) -> dict[str, float]:
     """What follows from the construction: LUTs that are memory, DSP slices, tiles."""
-    luts, tiles = MODULES[row["module"]][0](values(row))
+    luts, tiles = MODULES[row["module"]][0]({**values(row), ULTRASCALE: int(family_of(row) != "xc7")})
     dsp = core_dsp(values(row)) if row["module"] == "sqz_sparse_core" else 0
     return {"lut_ram": luts, "tiles": tiles, "dsp": dsp}
 

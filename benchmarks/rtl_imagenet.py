@@ -25,10 +25,11 @@ from sqz_hw.design import Design
 from sqz_hw.estimate.parts import resolve
 from sqz_hw.rtl import bench
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
+from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images
 from sqz_hw.rtl.synthesis import count_plan, total, write_counts
-from sqz_hw.rtl_flow import CACHE, FAMILIES, STALLS
+from sqz_hw.rtl_flow import CACHE, STALLS
 from sqz_hw.verify.golden import GoldenModel
 
 BEGAN = time.monotonic()
@@ -59,9 +60,9 @@ def show_cost(found: Accelerated, part: str) -> None:
 
 
 def show_counts(found: Accelerated, part: str, folder: Path) -> None:
-    family = FAMILIES.get(resolve(part).family, "xcup")
+    family = family_of(resolve(part))
     counts = count_plan(found.plan, CACHE, family)
-    write_counts(found.plan, counts, folder / "counts.json")
+    write_counts(found.plan, counts, folder / "counts.json", family)
     whole, budget = total(counts.values()), resolve(part).budget
     used = {"LUT": whole.lut, "FF": whole.ff, "DSP": whole.dsp, "BRAM36": whole.tiles}
     shares = ", ".join(f"{n} {v:,.1f} ({100 * v / budget[n]:.1f} %)" for n, v in used.items())

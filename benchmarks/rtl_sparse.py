@@ -27,7 +27,7 @@ def lanes_of(solution: Any) -> int:
     return sum(f.pixels * f.cores for f in solution.foldings.values())
 
 
-def fastest_dense(network: Any, lanes: int, interval: float) -> Any:
+def fastest_dense(network: Any, lanes: int, interval: float, family: str) -> Any:
     """The dense solution with the shortest interval and at most so many lanes."""
     from sqz_hw.rtl.fold import solve
 
@@ -35,7 +35,7 @@ def fastest_dense(network: Any, lanes: int, interval: float) -> Any:
     low, high = interval, 8 * interval
     for _ in range(BISECTIONS):
         middle = (low * high) ** 0.5
-        found = solve(network, middle, dense=True)
+        found = solve(network, middle, dense=True, family=family)
         if lanes_of(found) <= lanes:
             best, high = found, middle
         else:
@@ -61,6 +61,7 @@ def main() -> int:
     from sqz_hw.evaluate import design_of_model
     from sqz_hw.model import modelfile
     from sqz_hw.rtl.accelerator import accelerate
+    from sqz_hw.rtl.families import family_of
     from sqz_hw.rtl.generate import write_rtl
     from sqz_hw.rtl.planner import make_plan
     from sqz_hw.rtl.simulate import compile_plan, run_images, useful_products
@@ -78,7 +79,8 @@ def main() -> int:
         design = design_of_model(model, folder / "hls")
         sparse = accelerate(design, resolve(options.part), target_fps=options.target_fps)
         network = sparse.plan.network
-        dense = fastest_dense(network, lanes_of(sparse.solution), sparse.solution.interval)
+        family = family_of(resolve(options.part))
+        dense = fastest_dense(network, lanes_of(sparse.solution), sparse.solution.interval, family)
         images = np.random.default_rng(1).integers(0, 256, (options.frames, *network.pixels.shape), np.uint8)
         wanted = GoldenModel(design).run(images, keep=[network.result.name])[network.result.name]
         products = sum(

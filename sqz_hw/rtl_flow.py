@@ -43,6 +43,7 @@ from sqz_hw.report.content import (
 from sqz_hw.report.write import write
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
 from sqz_hw.rtl.bench import lint
+from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, run_images
 from sqz_hw.rtl.synthesis import Count, count_plan, write_counts
@@ -55,7 +56,6 @@ from sqz_hw.workspace import partial_folder, place
 ROOT = "hls_projects"
 CACHE = Path.home() / ".cache" / "sqz_hw" / "yosys"
 """Counts by content; the same everywhere."""
-FAMILIES = {"zynq-7000": "xc7", "artix-7": "xc7", "kintex-7": "xc7"}
 """Yosys's family of a part's; all others are UltraScale+."""
 STALLED = 5
 """Images that are simulated a second time, under random stalls."""
@@ -235,10 +235,10 @@ def _simulate(state: _State) -> None:
 
 def _count(state: _State) -> None:
     """Count gates with Yosys, each distinct module once."""
-    family = FAMILIES.get(state.part.family, "xcup")
+    family = family_of(state.part)
     plan = _accelerated(state).plan
     state.counts = count_plan(plan, CACHE, family)
-    write_counts(plan, state.counts, state.partial / "simulation" / "counts.json")
+    write_counts(plan, state.counts, state.partial / "simulation" / "counts.json", family)
 
 
 def _report(state: _State) -> None:

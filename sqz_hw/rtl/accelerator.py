@@ -10,6 +10,7 @@ from sqz_hw.estimate.parts import Part
 from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.cost import Cost, stage_cost
 from sqz_hw.rtl.cost_tables import used_tables
+from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.fold import Budget, Solution, solve
 from sqz_hw.rtl.network import Network, network_of
 from sqz_hw.rtl.plan import Plan
@@ -19,6 +20,8 @@ LATENCIES = (3.25, 4.5)
 """Intervals that one image may take by itself: the first that fits, else any."""
 CLOSER = 4
 """Times that the solver is asked again, for a little more, where its plan is slower than wanted."""
+RANDOM_TABLES = (1.02, 1.05)
+"""Times the LUTs that a plan will take by what its tables hold, the solver may find it to take."""
 BISECTIONS = 5
 RESERVE = Cost(lut=1000, ff=1000)
 """Held back for what the folding does not count: copies, the last-word counter."""
@@ -53,55 +56,74 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
         BadInputError: StreamRTL does not build such a design, or no folding is so fast.
         DoesNotFitError: nothing that fast fits.
     """
-    network = network_of(design)
+    network, family = network_of(design), family_of(part)
     additions = sum(stage.kind == "add" for stage in network.stages)
     budget = Budget.of(part.budget, RESERVE + ADDITION.times(additions))
     if target_fps is not None:
-        return _reached(network, design.clock_mhz * 1e6 / target_fps, budget)
-    return _planned(network, _fastest(network, budget))
+        interval = design.clock_mhz * 1e6 / target_fps
+        try:
+            return _reached(network, interval, budget, family)
+        except DoesNotFitError:
+            found = _by_contents(network, interval, budget, part)
+            if found is None:
+                raise
+            return found
+    return _planned(network, _fastest(network, budget, family), family)
 
 
-def _solved(network: Network, interval: float, budget: Budget) -> Solution:
+def _solved(network: Network, interval: float, budget: Budget, family: str) -> Solution:
     """With a short latency if the budget allows it."""
     for latency in LATENCIES:
         try:
-            return solve(network, interval, budget, latency * interval)
+            return solve(network, interval, budget, latency * interval, family=family)
         except DoesNotFitError:
             continue
-    return solve(network, interval, budget)
+    return solve(network, interval, budget, family=family)
 
 
-def _reached(network: Network, interval: float, budget: Budget) -> Accelerated:
+def _reached(network: Network, interval: float, budget: Budget, family: str) -> Accelerated:
     """As fast as asked by the plan's own clocks; the solver's are near, so it is asked for a little more."""
-    asked, found = interval, _planned(network, _solved(network, interval, budget))
+    asked, found = interval, _planned(network, _solved(network, interval, budget, family), family)
     for _ in range(CLOSER):
         if found.solution.interval <= interval:
             break
         asked *= 0.999 * interval / found.solution.interval
-        found = _planned(network, _solved(network, asked, budget))
+        found = _planned(network, _solved(network, asked, budget, family), family)
     return found
 
 
-def _planned(network: Network, solution: Solution) -> Accelerated:
+def _by_contents(network: Network, interval: float, budget: Budget, part: Part) -> Accelerated | None:
+    """A plan that keeps to the budget though the solver, for which tables are random, finds it too large."""
+    allowed = Budget.of(part.budget)
+    for more in RANDOM_TABLES:
+        try:
+            found = _reached(network, interval, replace(budget, lut=more * budget.lut), family_of(part))
+        except DoesNotFitError:
+            continue
+        if found.solution.interval <= interval and allowed.holds(found.cost):
+            return found
+    return None
+
+
+def _planned(network: Network, solution: Solution, family: str) -> Accelerated:
     plan = make_plan(network, solution.foldings)
     rows = {stage.name: rows for stage, rows in network.sparse}
     exact = {name: max(clocks(core, rows[name]) for core in cores) for name, cores in plan.cores.items()}
     solution = replace(solution, clocks=exact)
     cost = Cost()
     for instance in plan.instances:
-        cost = cost + stage_cost(
-            instance.module, instance.parameters, tables=used_tables(instance.parameters, plan.memories)
-        )
+        tables = used_tables(instance.parameters, plan.memories)
+        cost = cost + stage_cost(instance.module, instance.parameters, tables=tables, family=family)
     return Accelerated(plan, solution, cost)
 
 
-def _fastest(network: Network, budget: Budget) -> Solution:
+def _fastest(network: Network, budget: Budget, family: str) -> Solution:
     """The shortest interval that fits: halved as long as possible, then searched within a factor of two."""
     interval = float(sum(r.nonzeros * r.height * r.width for _, r in network.sparse))
-    best, shortest = solve(network, interval, budget), 1.0
+    best, shortest = solve(network, interval, budget, family=family), 1.0
     while best.interval > 1:
         try:
-            best = solve(network, best.interval / 2, budget)
+            best = solve(network, best.interval / 2, budget, family=family)
         except (DoesNotFitError, BadInputError):
             shortest = best.interval / 2
             break
@@ -109,8 +131,8 @@ def _fastest(network: Network, budget: Budget) -> Solution:
     for _ in range(BISECTIONS):
         middle = (shortest * longest) ** 0.5
         try:
-            best = solve(network, middle, budget)
+            best = solve(network, middle, budget, family=family)
             longest = middle
         except (DoesNotFitError, BadInputError):
             shortest = middle
-    return _solved(network, best.interval, budget)
+    return _solved(network, best.interval, budget, family)

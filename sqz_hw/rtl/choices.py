@@ -54,10 +54,11 @@ class Chooser:
     Args:
         interval: clocks from image to image, at most.
         dense: walk the zeros too.
+        family: of the part (``families``).
     """
 
-    def __init__(self, interval: float, dense: bool) -> None:
-        self.interval, self.dense = interval, dense
+    def __init__(self, interval: float, dense: bool, family: str) -> None:
+        self.interval, self.dense, self.family = interval, dense, family
         self.found: dict[tuple[str, int], list[Choice]] = {}
         self.entries: dict[str, list[int]] = {}
         self.packed: dict[str, bool] = {}
@@ -122,7 +123,7 @@ class Chooser:
         except BadInputError:
             return []
         values = _parameters(rows, folding, pixels_in, load, self._reach(rows))
-        cost = stage_cost("sqz_sparse_core", values).times(cores)
+        cost = stage_cost("sqz_sparse_core", values, family=self.family).times(cores)
         if cores > 1:
             wide = folding.pixels * rows.out_type.width
             cost = cost + stage_cost("sqz_merge", {"WIDTH": wide, "N": cores, "ROWS": len(rows.weights)})
@@ -215,15 +216,18 @@ def _fill(rows: Rows, pixels: int, pixels_in: int) -> float:
     return min(1.0, pixels * (reach + 1) / size)
 
 
-def between(stage: Stage, source: Tensor, pixels: int) -> Cost:
+def between(stage: Stage, source: Tensor, pixels: int, family: str) -> Cost:
     """What a stage without weights costs (additions are counted in what is held back)."""
     if stage.kind == "pool":
         taken = pool_pixels(source, stage.output, pixels)
-        cost = stage_cost("sqz_max_pool", pool_parameters(source, stage.output, taken))
+        cost = stage_cost("sqz_max_pool", pool_parameters(source, stage.output, taken), family=family)
         if taken != pixels:
-            cost = cost + stage_cost("sqz_reblock", reblock_parameters(source, pixels, taken, 2))
+            queue = reblock_parameters(source, pixels, taken, 2)
+            cost = cost + stage_cost("sqz_reblock", queue, family=family)
         return cost
     if stage.kind == "sum":
         sizes = {"C": source.shape[2], "OUT": stage.output.type.width, "INIT": int(source.border > 0)}
-        return stage_cost("sqz_global_sum", {**sizes, "P": pixels, "B": source.type.width})
+        sizes |= {"W": source.pitch, "WIDTH": source.shape[1], "P": pixels, "B": source.type.width}
+        sizes["BLOCKS"] = source.shape[0] * source.pitch // pixels
+        return stage_cost("sqz_global_sum", sizes, family=family)
     return Cost()

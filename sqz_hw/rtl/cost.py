@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from sqz_hw.rtl.cost_core import core_dsp
 from sqz_hw.rtl.cost_features import MODULES
+from sqz_hw.rtl.cost_memory import ULTRASCALE
 
 Parameters = Mapping[str, int | str]
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -53,6 +54,8 @@ def stage_cost(
     parameters: Parameters,
     fitted: Coefficients | None = None,
     tables: Mapping[str, int] | None = None,
+    *,
+    family: str = "xc7",
 ) -> Cost:
     """A module of the library with these parameters.
 
@@ -61,9 +64,11 @@ def stage_cost(
         parameters: of the instance.
         fitted: coefficients; None for those of the package.
         tables: what its tables hold (``cost_tables.used_tables``); None if that is not known yet.
+        family: of the part, as Yosys names it: their LUT RAM differs.
     """
     value = {name: int(v) for name, v in parameters.items() if not isinstance(v, str)}
     value.update({} if tables is None else tables)
+    value[ULTRASCALE] = int(family != "xc7")
     factors = (coefficients() if fitted is None else fitted)[module]
     memory, lut, ff = MODULES[module]
     luts, tiles = memory(value)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import cache
 
 from sqz_hw.rtl.cost_memory import (
+    ULTRASCALE,
     Features,
     Values,
     bits_for,
     block_ram,
-    columns,
+    block_ram_shape,
     entry_tiles,
     lut_ram,
     lut_ram_reads,
     lut_ram_shape,
     mux_luts,
+    tree_luts,
 )
 from sqz_hw.rtl.cost_tables import table_blocks, table_features
 
@@ -28,13 +30,13 @@ def window_depth(v: Values) -> tuple[int, bool]:
 
 def core_memory(v: Values) -> tuple[int, float]:
     """LUTs that are memory, and tiles, of a core: entries, input buffer, output queue."""
-    lanes = v["P"]
+    lanes, family = v["P"], v.get(ULTRASCALE, 0)
     if v.get("LUT_LAST"):
         tiles = float((v["ENTRIES"] - 1) // v["SEGMENT"])
     else:
         tiles = entry_tiles(v["ENTRIES"], v["SEGMENT"])
     if v["TAPS"] > 1:
-        memory = lanes * lut_ram(window_depth(v)[0], v["B"])
+        memory = lanes * lut_ram(window_depth(v)[0], v["B"], family)
     elif v["BLOCK_RAM"]:
         deep = v["SLOTS"] << bits_for(v["C"])
         groups = max(1, lanes // v["PIN"])
@@ -44,8 +46,8 @@ def core_memory(v: Values) -> tuple[int, float]:
     else:
         groups = max(1, lanes // v["PIN"])
         bits = max(lanes, v["PIN"]) * v["B"] // groups
-        memory = groups * lut_ram(v["SLOTS"] << bits_for(v["C"]), bits)
-    return memory + lut_ram(v["QUEUE"], lanes * v["OUT"]), tiles
+        memory = groups * lut_ram(v["SLOTS"] << bits_for(v["C"]), bits, family)
+    return memory + lut_ram(v["QUEUE"], lanes * v["OUT"], family), tiles
 
 
 def core_dsp(v: Values) -> int:
@@ -70,7 +72,7 @@ def _reads(rows: int, bits: int) -> Features:
 def _window(v: Values) -> Features:
     """Of the input side of a convolution with a window."""
     deep, packed = window_depth(v)
-    lanes, rows = v["P"], lut_ram_shape(deep, v["B"])[0]
+    lanes, rows = v["P"], lut_ram_shape(deep, v["B"], v.get(ULTRASCALE, 0))[0]
     subs = max(1, lanes // v["PIN"])
     addresses, banks = _banks(v["W"], lanes, v.get("SIDE", 3), v.get("EDGE", 1))
     slot = bits_for(deep if packed else v["SLOTS"])
@@ -92,9 +94,9 @@ def _block(v: Values) -> Features:
     deep = v["SLOTS"] << bits_for(v["C"])
     bits = max(lanes, v["PIN"]) * v["B"]
     if v["BLOCK_RAM"]:
-        rows, reads = 1, {"deep": subs * columns(deep, bits // subs)[1]}
+        rows, reads = 1, {"deep": bits * tree_luts(block_ram_shape(deep, bits // subs)[1])}
     else:
-        rows = lut_ram_shape(deep, bits // subs)[0]
+        rows = lut_ram_shape(deep, bits // subs, v.get(ULTRASCALE, 0))[0]
         reads = _reads(rows, bits)
     return {
         "choose2": float(lanes * v["B"]) if choose == 2 else 0.0,
@@ -124,11 +126,21 @@ def core_lut(v: Values) -> Features:
         "requantise": float(v["Q"] * v["TOTAL"]),
         **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,
-        **table_features("entries", v, "ENTRY_FILE", _last_words(v), width),
+        **_entries(v, width),
         "weights": table_blocks(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
         "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }
+
+
+def _entries(v: Values, width: int) -> Features:
+    """Entries in LUTs. For UltraScale they are mapped by themselves (``synthesis``)."""
+    words = _last_words(v)
+    if not v.get(ULTRASCALE):
+        return {**table_features("entries", v, "ENTRY_FILE", words, width), "rom": 0.0}
+    chosen = width * tree_luts(-(-words // 64)) if words > 128 else 0.0  # MUXF7 joins two
+    blocks = table_blocks(v, "ENTRY_FILE", words, width)
+    return {"entries_small": 0.0, "entries_choices": 0.0, "rom": blocks + chosen}
 
 
 def _last_words(v: Values) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 
 Values = Mapping[str, int]
+ULTRASCALE = "ULTRASCALE"
+"""Among a module's parameters: 1 for UltraScale(+), 0 for the 7 series."""
 Features = dict[str, float]
 
 
@@ -14,48 +16,57 @@ SHAPES = (
     (72, 512, 2), (36, 1024, 2), (18, 2048, 2), (9, 4096, 2), (4, 8192, 2), (2, 16384, 2), (1, 32768, 2),
 )  # fmt: skip
 """Bits of a word, words, and halves of a tile, of a RAMB18 and of a RAMB36 (UG473, tables 1-7 to 1-10)."""
+BYTE = 9
+"""Bits that are written together."""
+ROW_PRICE = 0.02
+"""Halves of a tile that a LUT which chooses among rows counts as."""
 
 
 @cache
-def columns(words: int, width: int) -> tuple[int, float]:
-    """The cheapest block RAM for a simple dual-port memory: columns of any shapes side by side.
+def block_ram_shape(words: int, width: int) -> tuple[int, int]:
+    """The cheapest shape of block RAM for a simple dual-port memory (Yosys's memory_libmap takes one).
+
+    What is deeper than the shape goes on beside itself, in rows; a row is whole bytes of 9 bits (single bits
+    where the shape has fewer), and rows may share a RAM.
 
     Returns:
-        halves of a tile; LUTs that choose among the memories of a column that is deeper than one.
+        halves of a tile; rows, among which LUTs choose.
     """
-    best: list[tuple[int, float]] = [(0, 0.0)]
-    for wide in range(1, width + 1):
-        found = []
-        for bits, deep, halves in SHAPES:
-            rows = -(-words // deep)
-            before = best[max(0, wide - bits)]
-            found.append((before[0] + halves * rows, before[1] + min(bits, wide) * mux_luts(rows)))
-        best.append(min(found))
-    return best[width]
+    found = []
+    for bits, deep, halves in SHAPES:
+        rows = -(-words // deep)
+        row = -(-width // BYTE) * BYTE if bits >= BYTE else width
+        needed = halves * -(-rows * row // bits)
+        found.append((needed + ROW_PRICE * width * tree_luts(rows), rows, needed))
+    _, rows, needed = min(found)
+    return needed, rows
 
 
 def block_ram(words: int, width: int) -> float:
     """Tiles of 36 kbit for a simple dual-port memory."""
-    return columns(words, width)[0] / 2
+    return block_ram_shape(words, width)[0] / 2
 
 
-LUT_RAMS = ((64, 3), (32, 6))
-"""Words and bits of RAM64M and RAM32M, of 4 LUTs each (UG474)."""
+LUT_RAMS = (((64, 3, 4), (32, 6, 4)), ((64, 7, 8), (32, 14, 8)))
+"""Words, bits and LUTs: RAM64M and RAM32M (UG474); of UltraScale RAM64M8 and RAM32M16 (UG574)."""
 
 
-def lut_ram_shape(words: int, width: int) -> tuple[int, int]:
+def lut_ram_shape(words: int, width: int, ultrascale: int = 0) -> tuple[int, int]:
     """A simple dual-port LUT RAM of the primitive that is cheaper with what chooses among its rows.
 
     Returns:
         rows of primitives; LUTs that are memory. What chooses among the rows is not within.
     """
-    found = [(-(-words // deep), 4 * -(-words // deep) * -(-width // bits)) for deep, bits in LUT_RAMS]
+    found = []
+    for deep, bits, luts in LUT_RAMS[ultrascale]:
+        rows = -(-words // deep)
+        found.append((rows, luts * rows * -(-width // bits)))
     return min(found, key=lambda shape: shape[1] + width * (shape[0] - 1) / 2)
 
 
-def lut_ram(words: int, width: int) -> int:
+def lut_ram(words: int, width: int, ultrascale: int = 0) -> int:
     """LUTs of a simple dual-port LUT RAM, without what chooses among those of a deep one."""
-    return lut_ram_shape(words, width)[1]
+    return lut_ram_shape(words, width, ultrascale)[1]
 
 
 def lut_ram_reads(rows: int, bits: int) -> float:

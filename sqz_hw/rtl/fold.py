@@ -47,6 +47,12 @@ class Budget:
             DSP_SHARE * resources["DSP"] - held.dsp, TILE_SHARE * resources["BRAM36"] - held.tiles,
         )  # fmt: skip
 
+    def holds(self, cost: Cost) -> bool:
+        """All of it is within."""
+        return bool(
+            cost.lut <= self.lut and cost.ff <= self.ff and cost.dsp <= self.dsp and cost.tiles <= self.tiles
+        )
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -77,6 +83,7 @@ def solve(
     latency: float | None = None,
     *,
     dense: bool = False,
+    family: str = "xc7",
 ) -> Solution:
     """The cheapest foldings with which every stage takes at most ``interval`` clocks.
 
@@ -86,12 +93,13 @@ def solve(
         budget: what may be used; None for the fewest LUTs whatever the rest.
         latency: most clocks for one image by itself; None for any.
         dense: walk the zeros too, for comparison.
+        family: of the part (``families``): what a stage costs depends on it.
 
     Raises:
         BadInputError: no folding of some stage is that fast.
         DoesNotFitError: none was found that keeps to the budget.
     """
-    solver = _Solver(network, interval, dense)
+    solver = _Solver(network, interval, dense, family)
     limits = Budget(1e5, 2e5, 1e3, 1e3) if budget is None else budget
     if min(limits.lut, limits.ff, limits.dsp, limits.tiles) <= 0:
         raise DoesNotFitError(
@@ -159,9 +167,9 @@ class _Words(NamedTuple):
 
 
 class _Solver:
-    def __init__(self, network: Network, interval: float, dense: bool) -> None:
+    def __init__(self, network: Network, interval: float, dense: bool, family: str) -> None:
         self.network, self.interval = network, interval
-        self.chooser = Chooser(interval, dense)
+        self.chooser = Chooser(interval, dense, family)
         found = bypasses(network)
         self.around = {name: bypass.around for name, bypass in found.items() if bypass.around is not None}
         self.parting = {found[name].through[0].name for name in self.around}
@@ -204,7 +212,8 @@ class _Solver:
         if stage.rows is None:
             source, pixels = self.network.tensor(stage.inputs[0]), words.pixels
             fill = wait(stage, source, pixels) * self.interval
-            return [_Step(pixels_after(stage, source, pixels), (), between(stage, source, pixels), fill)]
+            cost = between(stage, source, pixels, self.chooser.family)
+            return [_Step(pixels_after(stage, source, pixels), (), cost, fill)]
         return [
             _Step(pixels, ((stage.name, choice),), choice.cost, choice.fill)
             for pixels, choice in self._cheapest(stage, words.pixels, prices).items()

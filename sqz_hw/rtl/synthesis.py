@@ -3,6 +3,10 @@
 ``synth_xilinx`` maps to the vendor's primitives. LUTs are Yosys's estimate of logic cells (pairs of
 small LUTs share one), plus those that serve as LUT RAM and shift registers, which that estimate
 leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
+
+Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
+DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
+Entries in LUTs are mapped by themselves there, for fewer LUTs, and then joined with the rest of the core.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -22,10 +27,10 @@ from sqz_hw.rtl.bench import Parameter, library_sources
 from sqz_hw.rtl.cost_tables import used_tables
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.depth import paths_of
+from sqz_hw.rtl.families import FAMILIES
 from sqz_hw.rtl.plan import Instance, Memory, Plan
 from sqz_hw.rtl.tools import Program, find_yosys, run
 
-FAMILIES = ("xc7", "xcup")
 LUT_RAM = {
     "RAM16X1D": 2, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4,
     "RAM32M16": 8, "RAM64M8": 8, "RAM32X16DR8": 8, "RAM64X8SW": 8, "RAM16X1S": 1, "RAM32X1S": 1,
@@ -33,6 +38,10 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
+DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
+"""Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
+ROMS = "*/m:*gen_segment*gen_lut* %m"
+"""Yosys's selection of the modules that have entries in LUTs (``sqz_entry_rom``)."""
 SCHEMA = 4
 BATCH = "batch"
 TOGETHER = 10
@@ -121,13 +130,14 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
                 digits = -(-bits // 4)
                 (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
         (folder / "batch.sv").write_text(_batch(instances, plan))
+        shutil.copyfile(DSP48E2, folder / DSP48E2.name)
         kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
         script = [
             f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}",
             f"read_verilog -sv {folder / 'batch.sv'}",
             f"hierarchy -check -top {BATCH}",
             f"setattr -mod -set keep_hierarchy 1 {kept}",
-            f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top {BATCH}",
+            *_mapping(family),
             "tee -q -o stat.json stat -json -tech xilinx",
             "write_json netlist.json",
         ]
@@ -146,6 +156,23 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             return counts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
+
+
+def _mapping(family: str) -> list[str]:
+    """The commands that map the batch to a family's primitives."""
+    options = f"-flatten -noiopad -noclkbuf -top {BATCH}"
+    if family == "xc7":
+        return [f"synth_xilinx -family xc7 {options}"]
+    return [
+        f"select -set roms {ROMS}",
+        "setattr -mod -set keep_hierarchy 1 @roms",
+        f"synth_xilinx -family {family} {options} -run begin:map_dsp",
+        f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
+        f"techmap -map {DSP48E2.name} t:DSP48E1",
+        f"synth_xilinx -family {family} {options} -run coarse:",
+        "setattr -mod -unset keep_hierarchy @roms",
+        "flatten",
+    ]
 
 
 def _batch(instances: list[Instance], plan: Plan) -> str:
@@ -183,21 +210,22 @@ def _cached(path: Path) -> Count | None:
         return None
 
 
-def count_rows(plan: Plan, counts: Mapping[str, Count]) -> list[dict[str, Any]]:
-    """Each instance's module, parameters, counts and what its tables hold, as plain values."""
+def count_rows(plan: Plan, counts: Mapping[str, Count], family: str = "xc7") -> list[dict[str, Any]]:
+    """Each instance's module, family, parameters, counts and what its tables hold, as plain values."""
     rows = []
     for instance in plan.instances:
         count = counts[instance.name]
         numbers = {f.name: getattr(count, f.name) for f in fields(count) if f.name != "paths"}
-        about = {"name": instance.name, "module": instance.module, "parameters": dict(instance.parameters)}
+        about: dict[str, Any] = {"name": instance.name, "module": instance.module, "family": family}
+        about["parameters"] = dict(instance.parameters)
         tables = used_tables(instance.parameters, plan.memories)
         rows.append({**about, **numbers, "tiles": count.tiles, "tables": tables})
     return rows
 
 
-def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path) -> None:
+def write_counts(plan: Plan, counts: Mapping[str, Count], path: Path, family: str = "xc7") -> None:
     """Write ``count_rows`` as JSON: what ``benchmarks/rtl_cost.py`` reads."""
-    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts))
+    rows = ",\n".join(json.dumps(row) for row in count_rows(plan, counts, family))
     path.write_text(f"[\n{rows}\n]\n", newline="\n")
 
 
@@ -261,6 +289,7 @@ def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
 def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
+    texts += [] if family == "xc7" else [DSP48E2.read_text(), *_mapping(family)]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:

@@ -12,16 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sqz_hw.rtl.cost import coefficients, stage_cost
-from sqz_hw.rtl.cost_memory import block_ram, columns, entry_tiles, lut_ram_shape, mux_luts
+from sqz_hw.rtl.cost_core import core_lut
+from sqz_hw.rtl.cost_memory import (
+    ULTRASCALE,
+    block_ram,
+    block_ram_shape,
+    entry_tiles,
+    lut_ram_shape,
+    mux_luts,
+    tree_luts,
+)
 from sqz_hw.rtl.cost_tables import random_table, table_of, used_tables
 
+AFTER = ("rtl_counts_after", "rtl_counts_v1.0_after")
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import rtl_cost  # noqa: E402
 import rtl_sweep  # noqa: E402
 
-CORES, ANY = (0.9, 1.0), (0.8, 0.93)
+CORES, ANY = (0.9, 1.0), (0.87, 1.0)
 """Shares of the modules of 50 and more whose LUTs, flip-flops come within 10 % of the count: of cores, of all."""
 
 
@@ -43,16 +53,21 @@ def share_within(rows: list[Any], what: str, fitted: Any, tenth: float = 0.1) ->
 # ---- by construction ----
 @pytest.mark.parametrize(
     ("words", "width", "tiles"),
-    [(128, 96, 1.5), (768, 96, 3.0), (1536, 48, 2.5), (4096, 9, 1.0), (2048, 9, 0.5), (512, 72, 1.0)],
-)
+    [
+        (128, 96, 1.5), (768, 96, 3.0), (1536, 48, 2.5), (4096, 9, 1.0), (2048, 9, 0.5), (512, 72, 1.0),
+        (2304, 96, 7.0), (2304, 48, 4.0), (3072, 24, 2.5), (640, 48, 1.5),
+    ],
+)  # fmt: skip
 def test_block_ram_as_yosys_shapes_it(words: int, width: int, tiles: float) -> None:
     assert block_ram(words, width) == tiles
 
 
-def test_a_deep_column_chooses_among_its_memories() -> None:
-    assert columns(512, 72)[1] == 0
-    assert 0 < columns(1536, 48)[1] <= 36  # up to 36 bits from three memories; the others are deep enough
+def test_rows_of_a_deep_memory_lie_side_by_side() -> None:
+    assert block_ram_shape(512, 72) == (2, 1)
+    assert block_ram_shape(1536, 48) == (5, 3)  # 18 bytes in RAMs of 4
+    assert block_ram_shape(2304, 48) == (8, 5)  # 30 bytes in RAMs of 8
     assert [mux_luts(n) for n in (1, 2, 4, 8, 16)] == [0, 0.5, 1, 2, 4]
+    assert [tree_luts(n) for n in (1, 2, 4, 5, 8, 16)] == [0, 1, 1, 2, 3, 5]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +85,44 @@ def test_lut_ram_as_yosys_shapes_it(words: int, width: int, rows: int, luts: int
     assert lut_ram_shape(words, width) == (rows, luts)
 
 
+@pytest.mark.parametrize(
+    ("words", "width", "rows", "luts"),
+    [(192, 8, 3, 48), (256, 224, 4, 1024), (96, 224, 3, 384), (16, 112, 1, 64)],
+)
+def test_lut_ram_of_ultrascale_parts(words: int, width: int, rows: int, luts: int) -> None:
+    assert lut_ram_shape(words, width, 1) == (rows, luts)
+
+
+@pytest.mark.parametrize(
+    ("words", "blocks", "counted"),
+    [(94, 18, 18), (268, 45, 57), (600, 90, 127), (1200, 171, 233), (2048, 288, 385)],
+)
+def test_entries_in_luts_mapped_by_themselves(words: int, blocks: int, counted: int) -> None:
+    """Of v1.0's entries; Yosys's counts of ``sqz_entry_rom`` alone."""
+    values = {
+        ULTRASCALE: 1, "ENTRIES": words, "SEGMENT": 4096, "LUT_LAST": 1, "GAP_BITS": 3, "CODE_BITS": 6, "TAPS": 1,
+        "P": 2, "PIN": 2, "Q": 1, "C": 16, "SLOTS": 2, "B": 8, "BLOCK_RAM": 0, "SUM": 18, "TOTAL": 19, "ROWS": 16,
+        "BIAS": 9, "ROWS1": 0, "VALUE": 8, "LUTS": 0, "ENTRY_FILE.choices": 0, "ENTRY_FILE.blocks": blocks,
+    }  # fmt: skip
+    assert core_lut(values)["rom"] == pytest.approx(counted, abs=6)
+    assert core_lut({**values, ULTRASCALE: 0})["rom"] == 0
+
+
 def test_a_last_segment_may_be_half_a_tile() -> None:
     assert [entry_tiles(n, 4096) for n in (1, 2048, 2049, 4096, 4097)] == [0.5, 0.5, 1.0, 1.0, 1.5]
 
 
 def test_memories_and_dsp_slices_are_exact(every: list[Any]) -> None:
     for what in ("lut_ram", "dsp", "tiles"):
-        wrong = [row["name"] for row in every if rtl_cost.built(row)[what] != row[what]]
-        assert set(wrong) <= {"sqz_reblock_2"}, what  # a deep queue that Yosys fits in 7 tiles, not 7.5
+        assert [row["name"] for row in every if rtl_cost.built(row)[what] != row[what]] == [], what
+
+
+def test_registers_of_all_but_cores_are_exact(every: list[Any]) -> None:
+    later = [row for name in AFTER for row in rtl_cost.read(BENCHMARKS / f"{name}.json")]
+    for row in [*every, *later]:
+        if row["module"] not in ("sqz_sparse_core", "sqz_fork"):
+            off = 1.3 if row["module"] == "sqz_space_to_depth" else 1e-6
+            assert rtl_cost.predicted(row).ff == pytest.approx(row["ff"], abs=off), row["name"]
 
 
 # ---- tables ----
@@ -179,13 +224,46 @@ def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> No
 
 
 def test_designs_made_after_the_fit() -> None:
-    """Foldings that the fitted model chose itself, counted afterwards: every core unlike those in the fit."""
-    rows = [row for name in ("rtl_counts_after", "rtl_counts_v1.0_after")
-            for row in rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))]  # fmt: skip
-    cores = [row for row in rows if row["module"] == "sqz_sparse_core"]
-    assert len(cores) > 40
+    """Foldings that an earlier fit chose, counted afterwards: every core unlike those in the fit."""
+    rows = [row for name in AFTER for row in rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))]
+    assert sum(row["module"] == "sqz_sparse_core" for row in rows) > 40
     for what in ("lut", "ff"):
-        assert share_within(cores, what, coefficients()) == 1
-        assert share_within(rows, what, coefficients()) > 0.95
+        assert share_within(rows, what, coefficients()) == 1
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
     assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
+
+
+@pytest.mark.parametrize("name", ["rtl_counts_xck26", "rtl_counts_xck26_after"])
+def test_modules_of_an_ultrascale_part(name: str) -> None:
+    """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))
+    assert {rtl_cost.family_of(row) for row in rows} == {"xcup"}
+    assert share_within(rows, "lut", coefficients()) > 0.9
+    assert share_within(rows, "ff", coefficients()) == 1
+    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.03
+    for what in ("lut_ram", "dsp", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
+def test_small_modules_drawn_after_the_fit() -> None:
+    """Seed 2; of most of the smaller ones LUTs are within 10 %, and all else is exact."""
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep2.json"))
+    drawn = {instance.name: instance for instance in rtl_sweep.drawn_plan(4, seed=2).instances}
+    assert all(row["parameters"] == dict(drawn[row["name"]].parameters) for row in rows)
+    assert share_within(rows, "lut", coefficients()) > 0.6
+    assert share_within(rows, "lut", coefficients(), 0.21) == 1
+    assert share_within(rows, "ff", coefficients()) == 1
+    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
+    for what in ("lut_ram", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
+def test_families_differ_in_their_lut_ram() -> None:
+    sizes = {"B": 8, "C": 16, "PIN": 2, "POUT": 2, "SLOTS": 4, "BLOCK_RAM": 0}
+    narrow = {**sizes, "PIN": 1, "POUT": 1}
+    more = [
+        stage_cost("sqz_reblock", values, family="xcup").lut - stage_cost("sqz_reblock", values).lut
+        for values in (sizes, narrow)
+    ]
+    # 64 words of 16 bits: six RAM64M of 4 LUTs, three RAM64M8 of 8; of 8 bits: three, two
+    assert more == pytest.approx([0, 4])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +12,12 @@ import pytest
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl import synthesis
+from sqz_hw.rtl.bench import library_sources
 from sqz_hw.rtl.depth import REGISTERS, lut_levels, network_levels, paths_of
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.plan import Instance, Link, Plan
 from sqz_hw.rtl.synthesis import Count, count_plan, modules_within, total
-from sqz_hw.rtl.tools import find_yosys
+from sqz_hw.rtl.tools import find_yosys, run
 
 
 def _missing() -> str | None:
@@ -53,6 +57,38 @@ def test_a_queue_is_lut_ram_and_is_counted_once(tmp_path: Path, monkeypatch: pyt
     changed = replace(small_plan().instances[0], parameters={"WIDTH": 8, "DEPTH": 32})
     with pytest.raises(AssertionError, match="it is in the cache"):
         count_plan(replace(small_plan(), instances=(changed,)), tmp_path)
+
+
+LANES = """
+module batch (
+    input wire clk, input wire rst, input wire signed [4:0] weight, input wire first, input wire capture,
+    input wire [11:0] pixels, output wire captured, output wire [33:0] sums, output wire [1:0] carry
+);
+  sqz_lanes #(.P(2), .B(6), .VALUE(5), .SUM(17), .PACK(1), .SPLIT(18)) lanes (.*);
+endmodule
+"""
+
+
+@needs_yosys
+def test_ultrascale_slices_take_the_lanes_registers_and_adder(tmp_path: Path) -> None:
+    """As on the 7 series: left in the fabric are the sums that wait, and what is beside them in the pipeline."""
+    (library,) = [path for path in library_sources() if path.stem == "sqz_lanes"]
+    shutil.copyfile(synthesis.DSP48E2, tmp_path / synthesis.DSP48E2.name)
+    (tmp_path / "lanes.sv").write_text(LANES)
+    script = [
+        f"read_verilog -sv -defer {library}", "read_verilog -sv lanes.sv", "hierarchy -check -top batch",
+        *synthesis._mapping("xcup"), "tee -q -o stat.json stat -json -tech xilinx", "write_json netlist.json",
+    ]  # fmt: skip
+    (tmp_path / "s.ys").write_text("\n".join(script) + "\n")
+    run(find_yosys(), ["s.ys"], tmp_path)
+    cells = json.loads((tmp_path / "netlist.json").read_text())["modules"]["batch"]["cells"].values()
+    kinds = Counter(about["type"] for about in cells)
+    (slice_,) = [about for about in cells if about["type"].startswith("DSP")]
+    assert slice_["type"] == "DSP48E2"
+    registers = {name: int(slice_["parameters"][name], 2) for name in ("AREG", "BREG", "MREG", "PREG")}
+    assert registers == {"AREG": 0, "BREG": 2, "MREG": 1, "PREG": 1}
+    assert [kind for kind in kinds if kind.startswith(("LUT", "CARRY"))] == []
+    assert 34 <= kinds["FDRE"] <= 45  # two sums of 17 bits that wait; the first of three of a weight
 
 
 def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
