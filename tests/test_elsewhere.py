@@ -15,7 +15,7 @@ from float_network import Folded, Network, enlarged  # noqa: E402
 from fused import join  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
 from starting import begin_from, hold, zeros_of  # noqa: E402
-from train_float import loss_of, taught  # noqa: E402
+from train_float import loss_of, mixed, taught  # noqa: E402
 
 from sqz_hw.model.architecture import V1_1, small_stem  # noqa: E402
 from sqz_hw.model.datasets import Dataset  # noqa: E402
@@ -214,3 +214,30 @@ def test_a_network_sees_images_at_its_own_size():
     network = Network(arch, fused=False).eval()
     small = torch.rand(2, 3, 8, 8)
     assert torch.equal(network(small), network(enlarged(small, 24)))
+
+
+def test_mixup_shares_images_and_labels_alike():
+    x, labels = torch.rand(64, 3, 4, 4), torch.arange(64) % 10
+    images, wanted = mixed(x, labels, 10, 0.4, np.random.default_rng([1, 2, 11]))
+    again, _ = mixed(x, labels, 10, 0.4, np.random.default_rng([1, 2, 11]))
+    assert torch.equal(images, again)
+    share = wanted[torch.arange(64), labels]
+    assert (share >= 0.5).all()
+    assert 0.5 < share.mean() < 0.95
+    assert torch.allclose(wanted.sum(1), torch.ones(64))
+    for i in range(64):
+        neighbour = (i - 1) % 64
+        assert torch.allclose(images[i], share[i] * x[i] + (1 - share[i]) * x[neighbour], atol=1e-6)
+        assert float(wanted[i, labels[neighbour]]) == pytest.approx(1 - float(share[i]), abs=1e-6)
+    same, alone = mixed(x, labels, 10, 0.0, np.random.default_rng(1))
+    assert torch.equal(same, x)
+    assert torch.equal(alone.argmax(1), labels)
+    assert float(alone.max(1)[0].min()) == 1
+
+
+def test_a_label_and_its_probabilities_cost_the_same():
+    """The smoothed cross entropy of a class and of its one-hot vector."""
+    scores, labels = torch.randn(8, 4), torch.arange(8) % 4
+    options = {"label_smoothing": 0.1, "distill_temperature": 2.0, "distill_weight": 0.0}
+    one_hot = torch.nn.functional.one_hot(labels, 4).float()
+    assert torch.allclose(loss_of(scores, labels, None, options), loss_of(scores, one_hot, None, options))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
@@ -54,12 +55,31 @@ def accuracy(network: torch.nn.Module, data: datasets.Dataset, device: torch.dev
     return 100 * hits / len(data)
 
 
+def mixed(
+    x: torch.Tensor, labels: torch.Tensor, classes: int, alpha: float, draws: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images, and labels as probabilities, each mixed with its neighbour in the batch.
+
+    Mixup, Zhang et al. 2018 (arXiv 1710.09412), section 2. ``alpha``: of the Beta distribution that an
+    image's share is drawn from, of which it has the larger part itself. 0: no mixing.
+    """
+    wanted = torch.nn.functional.one_hot(labels, classes).float()
+    if not alpha:
+        return x, wanted
+    drawn = draws.beta(alpha, alpha, len(x))
+    share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float().to(x.device)
+    image = share[:, None, None, None]
+    return x * image + x.roll(1, 0) * (1 - image), wanted * share[:, None] + wanted.roll(1, 0) * (
+        1 - share[:, None]
+    )
+
+
 def loss_of(
     scores: torch.Tensor, labels: torch.Tensor, target: torch.Tensor | None, o: dict[str, Any]
 ) -> torch.Tensor:
     """Cross entropy with smoothed labels, mixed with that of the teachers (Hinton et al. 2015, section 2).
 
-    ``target``: probabilities, N x classes, at the temperature.
+    ``labels``: classes or their probabilities. ``target``: probabilities, N x classes, at the temperature.
     """
     loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=o["label_smoothing"])
     if target is None:
@@ -90,15 +110,17 @@ def one_epoch(
 ) -> dict[str, Any]:
     """Train for one epoch; loss, accuracy on the augmented batches and the last rate."""
     running, hits, rate = 0.0, 0, 0.0
+    draws = np.random.default_rng([o["seed"], epoch, 11])
     for i, (images, labels) in enumerate(batches):
         x, labels = pixels(images, device), labels.to(device)
         rate = rate_at(epoch * len(batches) + i, len(batches), o["epochs"], o["rate"])
         for group in optimizer.param_groups:
             group["lr"] = rate
+        x, wanted = mixed(x, labels, network.arch.classes, o["mixup"], draws)
         with torch.autocast(device.type, torch.bfloat16):
             scores = network(x).float()
             target = taught(teachers, x, o["distill_temperature"])
-        loss = loss_of(scores, labels, target, o)
+        loss = loss_of(scores, wanted, target, o)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -126,6 +148,7 @@ def one_epoch(
 @click.option("--batch-size", default=128, show_default=True)
 @click.option("--label-smoothing", default=0.1, show_default=True)
 @click.option("--cutout", default=0, show_default=True, help="Side of the square in pixels.")
+@click.option("--mixup", default=0.0, show_default=True, help="Beta distribution's alpha; 0: none.")
 @click.option("--validation-images", default=1000, show_default=True)
 @click.option(
     "--teacher", "teachers", type=click.Path(path_type=Path), multiple=True,
