@@ -39,7 +39,8 @@ def digest(name: str) -> str:
 
 def describe(arch: Architecture) -> str:
     """The layout in a few words."""
-    return f"SqueezeNet {arch.name}, width {arch.width:g}, {arch.bypass} bypass"
+    bypass = "no" if arch.bypass == "none" else arch.bypass
+    return f"SqueezeNet {arch.name}, width {arch.width:g}, {bypass} bypass"
 
 
 def activation_bits(model: Model) -> int:

@@ -233,6 +233,18 @@ def test_designs_made_after_the_fit() -> None:
     assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
 
 
+def test_a_network_that_the_model_was_made_without() -> None:
+    """``cifar10-full`` as it is shipped now: other weights, other pools, no bypass; counted when all was fitted."""
+    rows = rtl_cost.read(BENCHMARKS / "rtl_counts_unseen.json")
+    unlike = rtl_cost.not_fitted(rows)
+    assert sum(row["module"] == "sqz_sparse_core" for row in unlike) == 52
+    for what in ("lut", "ff"):
+        assert share_within(unlike, what, coefficients()) == 1
+        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.01
+    for what in ("lut_ram", "dsp", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
 @pytest.mark.parametrize("name", ["rtl_counts_xck26", "rtl_counts_xck26_after"])
 def test_modules_of_an_ultrascale_part(name: str) -> None:
     """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""
