@@ -67,11 +67,9 @@ def mixed(
     if not alpha:
         return x, wanted
     drawn = draws.beta(alpha, alpha, len(x))
-    share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float().to(x.device)
-    image = share[:, None, None, None]
-    return x * image + x.roll(1, 0) * (1 - image), wanted * share[:, None] + wanted.roll(1, 0) * (
-        1 - share[:, None]
-    )
+    share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float().to(x.device)[:, None]
+    image = share[:, :, None, None]
+    return x * image + x.roll(1, 0) * (1 - image), wanted * share + wanted.roll(1, 0) * (1 - share)
 
 
 def loss_of(
