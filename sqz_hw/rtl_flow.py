@@ -56,7 +56,6 @@ from sqz_hw.workspace import partial_folder, place
 ROOT = "hls_projects"
 CACHE = Path.home() / ".cache" / "sqz_hw" / "yosys"
 """Counts by content; the same everywhere."""
-"""Yosys's family of a part's; all others are UltraScale+."""
 STALLED = 5
 """Images that are simulated a second time, under random stalls."""
 STALLS = (400, 300)
