@@ -138,41 +138,83 @@ def sparse_core(draw: Draw) -> Drawn:
         "SUM": sums, "UP": 0, "BIAS": bias, "TOTAL": sums + 1, "DROP": one_of(draw, [5, 6, 7]), "ROUNDING": 2,
         "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
     }  # fmt: skip
-    count = segments * SEGMENT + last
+    return Drawn(parameters, {"in": (pin * bits,), "out": (pixels * bits,)}, core_files(draw, parameters))
+
+
+def squeeze_core(draw: Draw) -> Drawn:
+    """A 1x1 core with many lanes for each requantiser: what chooses among the lanes' sums is most of it."""
+    shared = one_of(draw, [0, 1, 1])
+    lanes, bits = one_of(draw, [4, 6, 7, 8, 10, 14, 16, 20, 28, 28, 32]), one_of(draw, [6, 8])
+    units = one_of(draw, divisors(lanes)[:2] if draw.integers(4) == 0 else [1])
+    gap, code = (3, 6) if shared else (4, 5)
+    value = code + one_of(draw, [0, 1, 2]) if shared else code
+    kind = one_of(draw, [0, 0, 1, 2] if lanes % 2 == 0 else [0, 0, 2])
+    channels, rows = one_of(draw, [64, 128, 256, 384, 512]), one_of(draw, [16, 24, 32, 48, 64, 120, 250])
+    last, segments, in_luts = one_of(draw, [60, 200, 700, 1500]), one_of(draw, [0, 1, 2, 4]), one_of(draw, [0, 0, 1])
+    sums, bias = int(draw.integers(15, 23)), int(draw.integers(6, 14))
+    pin = one_of(draw, [lanes, lanes, *divisors(lanes)[-2:], 2 * lanes])
+    parameters: dict[str, int | str] = {
+        "W": 2 * lanes, "H": 2 * lanes, "C": channels, "TAPS": 1, "SIDE": 1, "EDGE": 1, "WIDTH": 2 * lanes,
+        "COLUMNS": 2, "ROWS_OUT": 2 * lanes, "TAIL": max(1, lanes // pin), "ROWS1": 0, "ROWS": rows, "P": lanes,
+        "PIN": pin, "Q": units, "SLOTS": 2, "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1,
+        "B": bits, "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": in_luts,
+        "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared,
+        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "SUM": sums, "UP": 0, "BIAS": bias,
+        "TOTAL": sums + one_of(draw, [0, 0, 1]), "DROP": one_of(draw, [5, 6, 7, 8]), "ROUNDING": 2, "OUT": bits,
+        "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+    }  # fmt: skip
+    return Drawn(parameters, {"in": (pin * bits,), "out": (lanes * bits,)}, core_files(draw, parameters))
+
+
+def core_files(draw: Draw, parameters: Mapping[str, int | str]) -> dict[str, Memory]:
+    """Entries, biases and shared weights of a core with these parameters."""
+    gap, code, count, rows, bias, value = (
+        int(parameters[name]) for name in ("GAP_BITS", "CODE_BITS", "ENTRIES", "ROWS", "BIAS", "VALUE")
+    )
+    shared = bool(parameters["SHARED"])
     gaps = draw.geometric(0.3, count).clip(1, 1 << gap) - 1
     codes = draw.integers(0, 1 << code, count) if shared else table(draw, code, count)[1]
     words = tuple(int(g) << code | int(c) for g, c in zip(gaps, codes, strict=True))
     files = {
         f"ENTRY_FILE.{s:02d}": (gap + code, words[s * SEGMENT : (s + 1) * SEGMENT])
-        for s in range(segments + 1)
+        for s in range(-(-count // SEGMENT))
     }
     files["BIAS_FILE"] = table(draw, bias, rows)
     if shared:
-        files["CODEBOOK_FILE"] = table(draw, value, (2 if singles else 1) << code)
-    return Drawn(parameters, {"in": (pin * bits,), "out": (pixels * bits,)}, files)
+        files["CODEBOOK_FILE"] = table(draw, value, (2 if parameters["ROWS1"] else 1) << code)
+    return files
 
 
 DRAWS: dict[str, Callable[[Draw], Drawn]] = {
     "sqz_max_pool": max_pool, "sqz_reblock": reblock, "sqz_add": add, "sqz_merge": merge,
     "sqz_global_sum": global_sum, "sqz_space_to_depth": space_to_depth, "sqz_argmax": argmax,
-    "sqz_sparse_core": sparse_core,
+    "sqz_sparse_core": sparse_core, "squeeze": squeeze_core,
 }  # fmt: skip
+"""By the instance's name; a module of the library but for ``KINDS``."""
+KINDS = {"squeeze": "sqz_sparse_core"}
+"""Names whose modules are called otherwise: a kind of core."""
 
 
-def drawn_plan(count: int, seed: int = 1) -> Plan:
-    """So many instances of each module, as a plan that can be counted; more leave the first as they are."""
+def drawn_plan(counts: int | Mapping[str, int], seed: int = 1) -> Plan:
+    """So many instances of each module, as a plan that can be counted; more leave the first as they are.
+
+    Args:
+        counts: how many of each of ``DRAWS``, or of each of those that it names.
+        seed: of what is drawn.
+    """
     links: list[Link] = []
     instances: list[Instance] = []
     memories: dict[str, Memory] = {}
-    for place, (module, make) in enumerate(DRAWS.items()):
+    for place, (kind, make) in enumerate(DRAWS.items()):
+        module = KINDS.get(kind, kind)
         draw = np.random.default_rng([seed, place])
-        for number in range(count):
+        for number in range(counts if isinstance(counts, int) else counts.get(kind, 0)):
             drawn = make(draw)
-            name = f"{module}_{number}"
+            name = f"{kind}_{number}"
             for parameter, memory in drawn.files.items():
-                kind, _, segment = parameter.partition(".")
-                drawn.parameters[kind] = f"{name}.{kind}" if segment else f"{name}.{kind}.mem"
-                memories[f"{name}.{kind}.{segment}.mem" if segment else f"{name}.{kind}.mem"] = memory
+                file, _, segment = parameter.partition(".")
+                drawn.parameters[file] = f"{name}.{file}" if segment else f"{name}.{file}.mem"
+                memories[f"{name}.{file}.{segment}.mem" if segment else f"{name}.{file}.mem"] = memory
             streams = {}
             for prefix, widths in drawn.ports.items():
                 names = tuple(f"{name}_{prefix}{i}" for i in range(len(widths)))

@@ -11,11 +11,11 @@ from sqz_hw.rtl.cost_memory import (
     bits_for,
     block_ram,
     block_ram_shape,
+    choice_luts,
     entry_tiles,
     lut_ram,
     lut_ram_reads,
     lut_ram_shape,
-    mux_luts,
     tree_luts,
 )
 from sqz_hw.rtl.cost_tables import table_blocks, table_features
@@ -122,8 +122,9 @@ def core_lut(v: Values) -> Features:
         "window": float(v["TAPS"] > 1),
         **{part: found.get(part, 0.0) for part in _PARTS},
         "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "drain": v["Q"] * (v["SUM"] + 1) * mux_luts(v["P"] // v["Q"]),
+        "drain": v["Q"] * (v["SUM"] + v["PACK"]) * choice_luts(v["P"] // v["Q"]),  # a carry if packed
         "requantise": float(v["Q"] * v["TOTAL"]),
+        "saturate": float(v["Q"] * v["OUT"]),
         **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,
         **_entries(v, width),

@@ -22,7 +22,7 @@ from sqz_hw.rtl.cost_buffers import (
 )
 from sqz_hw.rtl.cost_core import core_ff, core_lut, core_memory
 from sqz_hw.rtl.cost_memory import Features, Values, bits_for, block_ram, tree_luts
-from sqz_hw.rtl.cost_tables import table_blocks
+from sqz_hw.rtl.cost_tables import table_blocks, table_features
 
 
 def add_lut(v: Values) -> Features:
@@ -47,12 +47,14 @@ def add_ff(v: Values) -> Features:
 def merge_lut(v: Values) -> Features:
     """A tree of the cores' words with their valid; the table twice: as a number, and as a bit for each core.
 
-    The table is on the module's longest path: a LUT for 64 words of a bit, and more for what it becomes.
+    The table is on the module's longest path: a LUT for 64 words of a bit, and more for what it becomes. Its
+    second form, a bit for each core, is not always: of that the mapper makes choices.
     """
-    cores = v["N"]
+    cores, number = v["N"], bits_for(v["N"])
     return {
         "tree": (v["WIDTH"] + 1) * tree_luts(cores),
-        "blocks": table_blocks(v, "FILE", v["ROWS"], bits_for(cores)),
+        "blocks": table_blocks(v, "FILE", v["ROWS"], number),
+        "choices": table_features("table", v, "FILE", v["ROWS"], number)["table_choices"],
         "cores": float(cores if cores > 2 else 1),  # of two cores each is the other's complement
         "counters": float(bits_for(v["ROWS"])),
     }

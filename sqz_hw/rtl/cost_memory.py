@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from operator import ge, le
 
 Values = Mapping[str, int]
 ULTRASCALE = "ULTRASCALE"
@@ -85,14 +86,33 @@ def bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
-def mux_luts(inputs: int) -> float:
-    """LUTs of one bit of a multiplexer with coded select; MUXF7 and MUXF8 join them (UG474)."""
-    return 0.0 if inputs < 2 else 0.5 if inputs == 2 else float(-(-inputs // 4))
+CHOICES = {
+    1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.9, 7: 3.0, 8: 4.0, 10: 5.0, 12: 5.2, 14: 8.0, 16: 7.2, 20: 8.0,
+    24: 12.3, 28: 15.0, 32: 14.0,
+}  # fmt: skip
+"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's netlists of
+cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
+
+
+@cache
+def choice_luts(inputs: int) -> float:
+    """LUTs of one bit of the choice among a requantiser's sums.
+
+    Four sums of a bit fill a LUT with two bits of select, but Yosys's mapper prices a LUT of five inputs at 3 and one
+    of six at 5, and two two-way choices fit five inputs: beyond four sums it makes about (inputs - 1) / 2 LUTs, twice
+    as many as need be. Between the numbers measured (``CHOICES``) it is interpolated, above them that half.
+    """
+    above = max(CHOICES)
+    if inputs > above:
+        return CHOICES[above] + (inputs - above) / 2
+    low, high = (pick(n for n in CHOICES if side(n, inputs)) for pick, side in ((max, le), (min, ge)))
+    return CHOICES[low] + (CHOICES[high] - CHOICES[low]) * (inputs - low) / max(1, high - low)
 
 
 def tree_luts(inputs: int) -> float:
     """LUTs of one bit of a tree of two-way choices, four inputs and two bits of select in a LUT."""
     if inputs <= 4:
         return 0.0 if inputs < 2 else 1.0
-    fours = -(-inputs // 4)
-    return min(-(-inputs // 2) - 1.0, fours + tree_luts(fours))
+    fours, rest = divmod(inputs, 4)
+    groups, left = fours + (rest > 0), fours + (rest > 1)  # one that is left over takes no LUT here
+    return min(-(-inputs // 2) - 1.0, left + tree_luts(groups))

@@ -17,9 +17,9 @@ from sqz_hw.rtl.cost_memory import (
     ULTRASCALE,
     block_ram,
     block_ram_shape,
+    choice_luts,
     entry_tiles,
     lut_ram_shape,
-    mux_luts,
     tree_luts,
 )
 from sqz_hw.rtl.cost_tables import random_table, table_of, used_tables
@@ -66,8 +66,7 @@ def test_rows_of_a_deep_memory_lie_side_by_side() -> None:
     assert block_ram_shape(512, 72) == (2, 1)
     assert block_ram_shape(1536, 48) == (5, 3)  # 18 bytes in RAMs of 4
     assert block_ram_shape(2304, 48) == (8, 5)  # 30 bytes in RAMs of 8
-    assert [mux_luts(n) for n in (1, 2, 4, 8, 16)] == [0, 0.5, 1, 2, 4]
-    assert [tree_luts(n) for n in (1, 2, 4, 5, 8, 16)] == [0, 1, 1, 2, 3, 5]
+    assert [tree_luts(n) for n in (1, 2, 4, 5, 8, 9, 16)] == [0, 1, 1, 2, 3, 3, 5]
 
 
 @pytest.mark.parametrize(
