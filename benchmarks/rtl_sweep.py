@@ -150,7 +150,8 @@ def squeeze_core(draw: Draw) -> Drawn:
     value = code + one_of(draw, [0, 1, 2]) if shared else code
     kind = one_of(draw, [0, 0, 1, 2] if lanes % 2 == 0 else [0, 0, 2])
     channels, rows = one_of(draw, [64, 128, 256, 384, 512]), one_of(draw, [16, 24, 32, 48, 64, 120, 250])
-    last, segments, in_luts = one_of(draw, [60, 200, 700, 1500]), one_of(draw, [0, 1, 2, 4]), one_of(draw, [0, 0, 1])
+    last, segments = one_of(draw, [60, 200, 700, 1500]), one_of(draw, [0, 1, 2, 4])
+    in_luts = one_of(draw, [0, 0, 1])
     sums, bias = int(draw.integers(15, 23)), int(draw.integers(6, 14))
     pin = one_of(draw, [lanes, lanes, *divisors(lanes)[-2:], 2 * lanes])
     parameters: dict[str, int | str] = {

@@ -17,7 +17,7 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram_shape,
     tree_luts,
 )
-from sqz_hw.rtl.cost_tables import table_blocks, table_features
+from sqz_hw.rtl.cost_tables import INPUTS, table_blocks, table_features
 
 
 def _row_bits(rows: int) -> int:
@@ -70,13 +70,11 @@ def pool_lut(v: Values) -> Features:
 
 
 def pool_ff(v: Values) -> Features:
-    """Two words, or three, and two of those out; counters."""
+    """Two words, or three, and two of those out; counters. What chooses among a block RAM's rows is there already."""
     word, deep = (v["P"] - _pool_outside(v)) * v["B"], v["W"] // v["P"] * v["C"]
     whole = v["P"] * v["B"]
     registers = 2 * bits_for(deep) + bits_for(v["H"]) + 4  # at, y, what goes with the word
     registers += word + whole + (0 if v["BLOCK_RAM"] else whole) + 2 * _pool_out(v) * v["B"] + 2
-    if v["BLOCK_RAM"]:
-        registers += _row_bits(block_ram_shape(deep, whole)[1])
     if v["P"] < v["W"]:
         registers += 2 * bits_for(v["C"]) + bits_for(v["W"] // v["P"]) + 1
     return {"registers": float(registers)}
@@ -180,5 +178,6 @@ def sum_ff(v: Values) -> Features:
     if columns > 1 and v.get("WIDTH", columns * v["P"]) < columns * v["P"]:
         registers += bits_for(columns)
     if v.get("INIT") and v.get("FILE.choices", 1):  # a table's word is read into a register of its own
-        registers += v["OUT"]
+        small = v["C"] <= 1 << INPUTS and "FILE.blocks" in v  # bits that are always equal share one
+        registers += min(v["OUT"], v["FILE.blocks"]) if small else v["OUT"]
     return {"registers": float(registers)}
