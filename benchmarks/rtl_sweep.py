@@ -156,13 +156,14 @@ def squeeze_core(draw: Draw) -> Drawn:
     pin = one_of(draw, [lanes, lanes, *divisors(lanes)[-2:], 2 * lanes])
     parameters: dict[str, int | str] = {
         "W": 2 * lanes, "H": 2 * lanes, "C": channels, "TAPS": 1, "SIDE": 1, "EDGE": 1, "WIDTH": 2 * lanes,
-        "COLUMNS": 2, "ROWS_OUT": 2 * lanes, "TAIL": max(1, lanes // pin), "ROWS1": 0, "ROWS": rows, "P": lanes,
-        "PIN": pin, "Q": units, "SLOTS": 2, "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1,
+        "COLUMNS": 2, "ROWS_OUT": 2 * lanes, "TAIL": max(1, lanes // pin), "ROWS1": 0, "ROWS": rows,
+        "P": lanes, "PIN": pin, "Q": units, "SLOTS": 2,
+        "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1,
         "B": bits, "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": in_luts,
         "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared,
-        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "SUM": sums, "UP": 0, "BIAS": bias,
-        "TOTAL": sums + one_of(draw, [0, 0, 1]), "DROP": one_of(draw, [5, 6, 7, 8]), "ROUNDING": 2, "OUT": bits,
-        "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "SUM": sums, "UP": 0,
+        "BIAS": bias, "TOTAL": sums + one_of(draw, [0, 0, 1]), "DROP": one_of(draw, [5, 6, 7, 8]),
+        "ROUNDING": 2, "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
     }  # fmt: skip
     return Drawn(parameters, {"in": (pin * bits,), "out": (lanes * bits,)}, core_files(draw, parameters))
 

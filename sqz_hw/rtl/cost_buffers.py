@@ -70,7 +70,10 @@ def pool_lut(v: Values) -> Features:
 
 
 def pool_ff(v: Values) -> Features:
-    """Two words, or three, and two of those out; counters. What chooses among a block RAM's rows is there already."""
+    """Two words, or three, and two of those out; counters.
+
+    What chooses among a block RAM's rows is there already, as the place that is written.
+    """
     word, deep = (v["P"] - _pool_outside(v)) * v["B"], v["W"] // v["P"] * v["C"]
     whole = v["P"] * v["B"]
     registers = 2 * bits_for(deep) + bits_for(v["H"]) + 4  # at, y, what goes with the word

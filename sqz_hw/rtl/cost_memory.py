@@ -87,20 +87,21 @@ def bits_for(count: int) -> int:
 
 
 CHOICES = {
-    1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.9, 7: 3.0, 8: 4.0, 10: 5.0, 12: 5.2, 14: 8.0, 16: 7.2, 20: 8.0,
-    24: 12.3, 28: 15.0, 32: 14.0,
+    1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.9, 7: 3.0, 8: 4.0, 10: 5.0, 12: 5.2, 14: 8.0, 16: 7.2,
+    20: 8.0, 24: 12.3, 28: 15.0, 32: 14.0,
 }  # fmt: skip
-"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's netlists of
-cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
+"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's netlists
+of cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
 
 
 @cache
 def choice_luts(inputs: int) -> float:
     """LUTs of one bit of the choice among a requantiser's sums.
 
-    Four sums of a bit fill a LUT with two bits of select, but Yosys's mapper prices a LUT of five inputs at 3 and one
-    of six at 5, and two two-way choices fit five inputs: beyond four sums it makes about (inputs - 1) / 2 LUTs, twice
-    as many as need be. Between the numbers measured (``CHOICES``) it is interpolated, above them that half.
+    Four sums of a bit fill a LUT with two bits of select, but Yosys's mapper prices a LUT of five inputs at 3
+    and one of six at 5, and two two-way choices fit five inputs: beyond four sums it makes about
+    (inputs - 1) / 2 LUTs, more than need be. Between the numbers measured (``CHOICES``) it is interpolated;
+    above them each further sum takes half a LUT.
     """
     above = max(CHOICES)
     if inputs > above:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from sqz_hw.rtl.cost import coefficients, stage_cost
 from sqz_hw.rtl.cost_core import core_lut
 from sqz_hw.rtl.cost_memory import (
+    CHOICES,
     ULTRASCALE,
     block_ram,
     block_ram_shape,
@@ -31,6 +33,18 @@ sys.path.insert(0, str(BENCHMARKS))
 import rtl_cost  # noqa: E402
 import rtl_sweep  # noqa: E402
 
+SWEEP4 = {
+    "sqz_max_pool": 12, "sqz_reblock": 12, "sqz_add": 10, "sqz_merge": 24, "sqz_global_sum": 24, "sqz_argmax": 6,
+    "squeeze": 60,
+}  # fmt: skip
+SWEEP3 = {
+    "sqz_max_pool": 6,
+    "sqz_reblock": 6,
+    "sqz_add": 4,
+    "sqz_merge": 8,
+    "sqz_global_sum": 6,
+    "squeeze": 10,
+}
 CORES, ANY = (0.9, 1.0), (0.87, 1.0)
 """Shares of the modules of 50 and more whose LUTs, flip-flops come within 10 % of the count: of cores, of all."""
 
@@ -69,6 +83,18 @@ def test_rows_of_a_deep_memory_lie_side_by_side() -> None:
     assert [tree_luts(n) for n in (1, 2, 4, 5, 8, 9, 16)] == [0, 1, 1, 2, 3, 3, 5]
 
 
+@pytest.mark.parametrize("inputs", [2, 4, 7, 8, 14, 16, 28, 32])
+def test_a_choice_among_sums_as_measured(inputs: int) -> None:
+    assert choice_luts(inputs) == CHOICES[inputs]
+
+
+@given(st.integers(5, 200))
+def test_a_choice_among_sums_takes_about_a_lut_for_two(inputs: int) -> None:
+    """Two two-way choices fit a LUT of five inputs; never fewer than four sums a LUT."""
+    assert 0.8 * (inputs - 1) / 2 <= choice_luts(inputs) <= 1.25 * (inputs - 1) / 2
+    assert choice_luts(inputs) >= inputs / 4
+
+
 @pytest.mark.parametrize(
     ("words", "width", "rows", "luts"),
     [
@@ -101,7 +127,7 @@ def test_entries_in_luts_mapped_by_themselves(words: int, blocks: int, counted: 
     values = {
         ULTRASCALE: 1, "ENTRIES": words, "SEGMENT": 4096, "LUT_LAST": 1, "GAP_BITS": 3, "CODE_BITS": 6, "TAPS": 1,
         "P": 2, "PIN": 2, "Q": 1, "C": 16, "SLOTS": 2, "B": 8, "BLOCK_RAM": 0, "SUM": 18, "TOTAL": 19, "ROWS": 16,
-        "BIAS": 9, "ROWS1": 0, "VALUE": 8, "LUTS": 0, "ENTRY_FILE.choices": 0, "ENTRY_FILE.blocks": blocks,
+        "BIAS": 9, "ROWS1": 0, "VALUE": 8, "LUTS": 0, "PACK": 0, "OUT": 8, "ENTRY_FILE.choices": 0, "ENTRY_FILE.blocks": blocks,
     }  # fmt: skip
     assert core_lut(values)["rom"] == pytest.approx(counted, abs=6)
     assert core_lut({**values, ULTRASCALE: 0})["rom"] == 0
@@ -120,7 +146,7 @@ def test_registers_of_all_but_cores_are_exact(every: list[Any]) -> None:
     later = [row for name in AFTER for row in rtl_cost.read(BENCHMARKS / f"{name}.json")]
     for row in [*every, *later]:
         if row["module"] not in ("sqz_sparse_core", "sqz_fork"):
-            off = 1.3 if row["module"] == "sqz_space_to_depth" else 1e-6
+            off = 1.3 if row["module"] == "sqz_space_to_depth" else 1e-3
             assert rtl_cost.predicted(row).ff == pytest.approx(row["ff"], abs=off), row["name"]
 
 
@@ -192,6 +218,19 @@ def test_the_drawn_modules_are_those_that_the_sweep_draws(counted: dict[str, lis
         assert row["parameters"] == dict(drawn[row["name"]].parameters)
 
 
+@pytest.mark.parametrize(
+    ("name", "seed", "counts"),
+    [
+        ("rtl_counts_sweep4", 4, SWEEP4),
+        ("rtl_counts_sweep3", 3, SWEEP3),
+    ],
+)
+def test_later_sweeps_are_those_drawn(name: str, seed: int, counts: dict[str, int]) -> None:
+    drawn = {i.name: (i.module, dict(i.parameters)) for i in rtl_sweep.drawn_plan(counts, seed).instances}
+    rows = json.loads((BENCHMARKS / f"{name}.json").read_text())
+    assert {row["name"]: (row["module"], row["parameters"]) for row in rows} == drawn
+
+
 def test_the_package_has_the_fit_to_the_committed_counts(every: list[Any]) -> None:
     fitted, kept = rtl_cost.fit(every), coefficients()
     for module, about in fitted.items():
@@ -226,8 +265,10 @@ def test_designs_made_after_the_fit() -> None:
     """Foldings that an earlier fit chose, counted afterwards: every core unlike those in the fit."""
     rows = [row for name in AFTER for row in rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))]
     assert sum(row["module"] == "sqz_sparse_core" for row in rows) > 40
+    assert share_within(rows, "lut", coefficients()) > 0.96  # 53 of 55
+    assert share_within(rows, "lut", coefficients(), 0.125) == 1
+    assert share_within(rows, "ff", coefficients()) == 1
     for what in ("lut", "ff"):
-        assert share_within(rows, what, coefficients()) == 1
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
     assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
 
@@ -249,7 +290,8 @@ def test_modules_of_an_ultrascale_part(name: str) -> None:
     """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""
     rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))
     assert {rtl_cost.family_of(row) for row in rows} == {"xcup"}
-    assert share_within(rows, "lut", coefficients()) > 0.9
+    assert share_within(rows, "lut", coefficients()) > 0.93
+    assert share_within(rows, "lut", coefficients(), 0.14) == 1
     assert share_within(rows, "ff", coefficients()) == 1
     assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.03
     for what in ("lut_ram", "dsp", "tiles"):
@@ -262,10 +304,24 @@ def test_small_modules_drawn_after_the_fit() -> None:
     drawn = {instance.name: instance for instance in rtl_sweep.drawn_plan(4, seed=2).instances}
     assert all(row["parameters"] == dict(drawn[row["name"]].parameters) for row in rows)
     assert share_within(rows, "lut", coefficients()) > 0.6
-    assert share_within(rows, "lut", coefficients(), 0.21) == 1
+    assert share_within(rows, "lut", coefficients(), 0.25) == 1
     assert share_within(rows, "ff", coefficients()) == 1
     assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
     for what in ("lut_ram", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
+def test_modules_drawn_after_the_fit() -> None:
+    """Seed 3: ten 1x1 cores with many lanes for one requantiser, and small modules."""
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep3.json"))
+    cores = [row for row in rows if row["module"] == "sqz_sparse_core"]
+    assert len(cores) == 10
+    assert share_within(cores, "lut", coefficients()) >= 0.9
+    assert share_within(cores, "lut", coefficients(), 0.12) == 1
+    assert share_within(rows, "lut", coefficients()) > 0.7
+    assert share_within(rows, "ff", coefficients()) == 1
+    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
+    for what in ("lut_ram", "dsp", "tiles"):
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
