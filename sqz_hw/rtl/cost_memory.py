@@ -90,8 +90,8 @@ CHOICES = {
     1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.9, 7: 3.0, 8: 4.0, 10: 5.0, 12: 5.2, 14: 8.0, 16: 7.2,
     20: 8.0, 24: 12.3, 28: 15.0, 32: 14.0,
 }  # fmt: skip
-"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's netlists
-of cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
+"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's
+netlists of cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
 
 
 @cache
