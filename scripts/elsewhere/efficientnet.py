@@ -140,7 +140,8 @@ class EfficientNetLite0(nn.Module):
         kept = {k: v for k, v in weights.items() if not k.startswith("_fc.")}
         missing, unexpected = self.load_state_dict(kept, strict=False)
         if unexpected or any(not k.startswith("_fc.") for k in missing):
-            raise SystemExit(f"expected the tensors of EfficientNet-Lite0; {unexpected} are not, {missing} lack")
+            wanted = f"{len(self.state_dict())} tensors of EfficientNet-Lite0"
+            raise SystemExit(f"wanted the {wanted}: not among them: {unexpected}; absent: {missing}")
         nn.init.zeros_(self._fc.bias)
         nn.init.normal_(self._fc.weight, std=0.01)
 
@@ -162,3 +163,17 @@ def load_teacher(path: Path) -> EfficientNetLite0:
     network = EfficientNetLite0(record["side"], record["classes"])
     network.load_state_dict(load_file(path))
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def is_teacher(path: Path) -> bool:
+    """Whether a file is one of ``save_teacher``."""
+    with safe_open(path, "pt") as file:
+        return (file.metadata() or {}).get("made_by") == MADE_BY
+
+
+def fast(function: Any) -> Any:
+    """The function compiled, with its weights as constants (inference alone)."""
+    import torch._inductor.config as inductor
+
+    inductor.freezing = True
+    return torch.compile(function)

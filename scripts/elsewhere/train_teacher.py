@@ -20,7 +20,7 @@ import torch
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
-from efficientnet import EfficientNetLite0, save_teacher  # noqa: E402
+from efficientnet import EfficientNetLite0, fast, save_teacher  # noqa: E402
 from train_float import accuracy, rate_at  # noqa: E402
 
 from sqz_hw.model import datasets  # noqa: E402
@@ -116,14 +116,6 @@ def main(**o: Any) -> None:
         checkpoint.store(folder, network, optimizer, history)
     settings = {k: v for k, v in o.items() if k not in ("output", "data", "compiled")}
     save_teacher(folder / "teacher.safetensors", network, {"settings": settings, "history": history})
-
-
-def fast(function: Any) -> Any:
-    """The function compiled, with its weights as constants (inference alone)."""
-    import torch._inductor.config as inductor
-
-    inductor.freezing = True
-    return torch.compile(function)
 
 
 if __name__ == "__main__":
