@@ -13,6 +13,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
+from efficientnet import fast, is_teacher, load_teacher  # noqa: E402
 from float_network import Folded, Network  # noqa: E402
 from narrow import begin_narrow  # noqa: E402
 from starting import Zeros, begin_from, hold, zeros_of  # noqa: E402
@@ -87,8 +89,22 @@ def loss_of(
     return (1 - share) * loss + share * t * t * soft
 
 
+Teacher = Callable[[torch.Tensor], torch.Tensor]
+"""Scores, N x classes, of images N x 3 x S x S (pixel / 256)."""
+
+
+def teacher_of(path: Path, device: torch.device, compiled: bool) -> Teacher:
+    """A stored network for inference: of our own architecture, or one of ``train_teacher.py``."""
+    if is_teacher(path):
+        large = load_teacher(path).to(device)
+        return fast(large) if compiled else large
+    model = load(path)
+    folded = Folded(model.architecture, dict(model.weights))
+    return folded.to(device).to(memory_format=torch.channels_last)
+
+
 @torch.no_grad()
-def taught(teachers: list[Folded], x: torch.Tensor, temperature: float) -> torch.Tensor | None:
+def taught(teachers: list[Teacher], x: torch.Tensor, temperature: float) -> torch.Tensor | None:
     """The mean of the teachers' probabilities at a temperature; None without a teacher."""
     if not teachers:
         return None
@@ -98,7 +114,7 @@ def taught(teachers: list[Folded], x: torch.Tensor, temperature: float) -> torch
 
 def one_epoch(
     network: Network,
-    teachers: list[Folded],
+    teachers: list[Teacher],
     optimizer: torch.optim.SGD,
     zeros: Zeros,
     batches: Epoch,
@@ -148,9 +164,10 @@ def one_epoch(
 @click.option("--cutout", default=0, show_default=True, help="Side of the square in pixels.")
 @click.option("--mixup", default=0.0, show_default=True, help="Beta distribution's alpha; 0: none.")
 @click.option("--validation-images", default=1000, show_default=True)
+@click.option("--split-seed", type=int, default=None, help="Of the images held out; --seed unless given.")
 @click.option(
     "--teacher", "teachers", type=click.Path(path_type=Path), multiple=True,
-    help="A float model file; of several, the mean.",
+    help="A float model file, or one of train_teacher.py; of several, the mean.",
 )  # fmt: skip
 @click.option(
     "--start", type=click.Path(path_type=Path), default=None, help="Float model file to go on from."
@@ -164,6 +181,7 @@ def one_epoch(
 @click.option("--threads", default=2, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--fused/--no-fused", default=True, help="bn_relu.cpp on a CPU; needs g++.")
+@click.option("--compile", "compiled", is_flag=True, help="Teachers of train_teacher.py by torch.compile.")
 @click.option("--stop-after", type=int, default=None, help="Epochs of this call; the same command goes on.")
 def main(**o: Any) -> None:
     """Train a float network."""
@@ -173,14 +191,13 @@ def main(**o: Any) -> None:
     data = datasets.load(o["data"], None, train=True)
     changes = {k: json.loads(v) for k, _, v in (c.partition("=") for c in o["changes"])}
     arch = small_stem(named(o["architecture"]), classes=int(data.y.max()) + 1, **changes)
-    kept, validation = split(data, o["validation_images"], o["seed"])
+    kept, validation = split(
+        data, o["validation_images"], o["seed"] if o["split_seed"] is None else o["split_seed"]
+    )
     network = (
         Network(arch, o["fused"] and device.type == "cpu").to(device).to(memory_format=torch.channels_last)
     )
-    teachers = [
-        Folded(m.architecture, dict(m.weights)).to(device).to(memory_format=torch.channels_last)
-        for m in map(load, o["teachers"])
-    ]
+    teachers = [teacher_of(path, device, o["compiled"]) for path in o["teachers"]]
     kernels, others = list(network.convolutions.parameters()), list(network.norms.parameters())
     groups = [{"params": kernels, "weight_decay": o["weight_decay"]}, {"params": others}]
     optimizer = torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
@@ -212,7 +229,7 @@ def main(**o: Any) -> None:
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """The options without this machine's folders."""
-    kept = {k: v for k, v in options.items() if k not in ("output", "data", "stop_after")}
+    kept = {k: v for k, v in options.items() if k not in ("output", "data", "stop_after", "compiled")}
     return {k: [_name(each) for each in v] if isinstance(v, tuple) else _name(v) for k, v in kept.items()}
 
 
