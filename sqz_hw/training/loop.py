@@ -127,7 +127,8 @@ def run_epochs(
         began = time.monotonic()
         batches = Batches(
             run.train.x, labels, settings.batch_size, settings.seed, done_before + epoch,
-            cutout=settings.cutout, worker=workers.index, workers=workers.count,
+            cutout=settings.cutout, mixup=settings.mixup, classes=run.architecture.classes,
+            worker=workers.index, workers=workers.count,
         )  # fmt: skip
         title, total = f"{progress.stage} {epoch + 1}/{epochs}", len(batches)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sqz_hw.training.settings import DISTILL_WEIGHT, TrainSettings
 
 Loss = Callable[[Any, Any, Any], Any]
-"""Called with images, labels and scores; gives one loss an image."""
+"""Called with images, labels (classes, or N x classes probabilities) and scores; gives one loss an image."""
 
 
 def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Loss:
@@ -27,7 +27,8 @@ def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Los
     smooth = settings.label_smoothing
 
     def labels_loss(labels: Any, scores: Any) -> Any:
-        wanted = tf.one_hot(labels, classes, 1.0 - smooth + smooth / classes, smooth / classes)
+        each = tf.one_hot(labels, classes) if labels.shape.rank == 1 else labels
+        wanted = each * (1.0 - smooth) + smooth / classes
         return tf.nn.softmax_cross_entropy_with_logits(wanted, scores)
 
     if teacher is None:

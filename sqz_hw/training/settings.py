@@ -30,6 +30,8 @@ class TrainSettings(BaseModel):
         float_rate, prune_rate, qat_rate: learning rates.
         momentum, weight_decay, dropout, label_smoothing: as in the literature.
         cutout: side of the square that is blanked in each training image (DeVries and Taylor 2017).
+        mixup: each training image is mixed with another, its share drawn from a Beta distribution with this
+            alpha (Zhang et al. 2018); 0 mixes none.
         distill_weight: share of the teacher in the loss (Hinton et al. 2015); None is 0.5 with a
             teacher.
         distill_temperature: of the softmax that teacher and student are compared in.
@@ -70,6 +72,7 @@ class TrainSettings(BaseModel):
     dropout: float = Field(0.0, ge=0, lt=1)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     cutout: int = Field(0, ge=0)
+    mixup: float = Field(0.0, ge=0)
     distill_weight: float | None = Field(None, ge=0, le=1)
     distill_temperature: float = Field(2.0, gt=0)
     density: float | None = Field(None, gt=0, le=1)

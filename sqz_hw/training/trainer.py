@@ -115,5 +115,6 @@ class Trainer:
         for place, name in self._masked.items():
             gradients[place] = gradients[place] * self.masks.variables[name]  # type: ignore[union-attr]
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        hits = tf.reduce_sum(tf.cast(tf.argmax(scores, axis=-1) == tf.cast(labels, tf.int64), tf.float32))
+        mostly = labels if labels.shape.rank == 1 else tf.argmax(labels, axis=-1)
+        hits = tf.reduce_sum(tf.cast(tf.argmax(scores, axis=-1) == tf.cast(mostly, tf.int64), tf.float32))
         return total, hits, count

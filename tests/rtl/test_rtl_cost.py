@@ -286,6 +286,20 @@ def test_a_network_that_the_model_was_made_without() -> None:
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
+@pytest.mark.parametrize("name", ["full", "v1.0", "xck26"])
+def test_foldings_that_this_model_chose(name: str) -> None:
+    """The shipped ``cifar10-full`` and v1.0, folded by the package's coefficients and counted afterwards."""
+    rows = rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")
+    unlike = rtl_cost.not_fitted(rows)
+    off = {of for error, of in rtl_cost.errors(unlike, "lut", coefficients()) if abs(error) > 0.1}
+    assert off == ({"conv10_merge"} if name == "xck26" else set())
+    assert share_within(unlike, "ff", coefficients()) == 1
+    for what in ("lut", "ff"):
+        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.025
+    for what in ("lut_ram", "dsp", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
+
+
 @pytest.mark.parametrize("name", ["rtl_counts_xck26", "rtl_counts_xck26_after"])
 def test_modules_of_an_ultrascale_part(name: str) -> None:
     """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""

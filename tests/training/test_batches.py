@@ -109,10 +109,38 @@ def test_a_square_around_a_random_pixel_is_blanked():
     assert len(corners) > 20
 
 
+def test_mixup_shares_images_and_labels_alike():
+    """Each image with another one, both as they come without mixing; the larger part is its own."""
+    plain, labels = epoch(cutout=3)
+    mixed, wanted = epoch(cutout=3, mixup=0.4, classes=60)
+    assert wanted.shape == (50, 60)
+    np.testing.assert_allclose(wanted.sum(axis=1), 1, rtol=1e-6)
+    at = {label: i for i, label in enumerate(labels)}
+    others = set()
+    for image, shares, label in zip(mixed, wanted, labels, strict=True):
+        own = shares[label]
+        assert own >= 0.5
+        rest = np.flatnonzero(shares * (np.arange(60) != label))
+        other = rest[0] if len(rest) else label
+        assert len(rest) < 2
+        others.add(other)
+        made = own * plain[at[label]] + (1 - own) * plain[at[other]]
+        np.testing.assert_allclose(image, made, atol=1e-6)
+    assert len(others) > 40
+
+
+def test_without_mixup_nothing_else_is_drawn():
+    plain, mixed = epoch(cutout=3), epoch(cutout=3, mixup=0.4)
+    np.testing.assert_array_equal(plain[1], mixed[1].argmax(axis=1))
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
 @pytest.mark.parametrize("workers", [2, 5])
-def test_workers_share_each_batch_and_see_what_one_would(workers):
-    whole = Batches(X, Y, 10, 1, 3, cutout=4)
-    parts = [Batches(X, Y, 10, 1, 3, cutout=4, worker=w, workers=workers) for w in range(workers)]
+def test_workers_share_each_batch_and_see_what_one_would(workers, mixup):
+    whole = Batches(X, Y, 10, 1, 3, cutout=4, mixup=mixup)
+    parts = [
+        Batches(X, Y, 10, 1, 3, cutout=4, mixup=mixup, worker=w, workers=workers) for w in range(workers)
+    ]
     for i in range(len(whole)):
         images, labels = whole[i]
         for w, part in enumerate(parts):

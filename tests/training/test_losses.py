@@ -43,6 +43,17 @@ def test_labels_alone(smooth):
     np.testing.assert_allclose(loss(label_smoothing=smooth), labels_alone(SCORES, smooth), rtol=1e-5)
 
 
+@pytest.mark.parametrize("smooth", [0.0, 0.1])
+def test_labels_as_probabilities(smooth):
+    """Of mixed images: the loss is linear in the labels, so it is mixed as they are."""
+    share, other = 0.7, np.roll(LABELS, 1)
+    mixed = (share * np.eye(4)[LABELS] + (1 - share) * np.eye(4)[other]).astype(np.float32)
+    made = make_loss(TrainSettings(label_smoothing=smooth), 4)
+    found = made(IMAGES, tf.constant(mixed), tf.constant(SCORES))
+    ours, others = (made(IMAGES, tf.constant(y), tf.constant(SCORES)) for y in (LABELS, other))
+    np.testing.assert_allclose(found, share * ours + (1 - share) * others, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("given", "weight"), [(None, 0.5), (0.9, 0.9), (0.0, 0.0), (1.0, 1.0)])
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
 def test_with_a_teacher(given, weight, temperature):

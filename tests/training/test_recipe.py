@@ -23,7 +23,7 @@ from sqz_hw.training.threads import fix_threads
 SETTINGS = TrainSettings(
     seed=3, batch_size=8, validation_images=16, float_epochs=0, prune_epochs=2, qat_epochs=2, precision="bfloat16",
     density=0.4, max_nonzero_macs=70_000, prune_conv10=True, weight_bits=5, bias_bits=10, activation_bits=6,
-    memory_bits=3_000, cutout=4, label_smoothing=0.1, distill_weight=0.7, distill_temperature=3.0,
+    memory_bits=3_000, cutout=4, mixup=0.4, label_smoothing=0.1, distill_weight=0.7, distill_temperature=3.0,
     calibration_images=16,
 )  # fmt: skip
 
