@@ -120,19 +120,23 @@ def _planned(network: Network, solution: Solution, family: str) -> Accelerated:
 def _fastest(network: Network, budget: Budget, family: str) -> Solution:
     """The shortest interval that fits: halved as long as possible, then searched within a factor of two."""
     interval = float(sum(r.nonzeros * r.height * r.width for _, r in network.sparse))
-    best, shortest = solve(network, interval, budget, family=family), 1.0
+    best, shortest, asked = solve(network, interval, budget, family=family), 1.0, interval
     while best.interval > 1:
+        half = best.interval / 2
         try:
-            best = solve(network, best.interval / 2, budget, family=family)
+            best, asked = solve(network, half, budget, family=family), half
         except (DoesNotFitError, BadInputError):
-            shortest = best.interval / 2
+            shortest = half
             break
     longest = float(best.interval)
     for _ in range(BISECTIONS):
         middle = (shortest * longest) ** 0.5
         try:
-            best = solve(network, middle, budget, family=family)
+            best, asked = solve(network, middle, budget, family=family), middle
             longest = middle
         except (DoesNotFitError, BadInputError):
             shortest = middle
-    return _solved(network, best.interval, budget, family)
+    try:
+        return _solved(network, best.interval, budget, family)
+    except (DoesNotFitError, BadInputError):  # a stage beside a pool has to be faster than its own clocks
+        return _solved(network, asked, budget, family)

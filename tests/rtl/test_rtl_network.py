@@ -64,6 +64,14 @@ def test_a_target_is_reached_or_refused(design: Design) -> None:
         solve(network_of(design), 3000, Budget(100, 1e6, 1e3, 1e3))
 
 
+@pytest.mark.parametrize("part", ["xc7z010", "xc7z020"])
+def test_without_a_target_it_is_as_fast_as_fits(design: Design, part: str) -> None:
+    """conv1, before a pool, must be faster than the interval that the search ends at: it was refused once."""
+    found = accelerate(design, resolve(part))
+    assert Budget.of(resolve(part).budget).holds(found.cost)
+    assert found.solution.interval < 2_000
+
+
 @pytest.mark.parametrize("wanted", [2_000, 2_777, 3_001, 4_111, 6_500, 9_999])
 def test_no_plan_is_slower_than_asked_by_its_own_clocks(design: Design, wanted: int) -> None:
     """The solver prices a stage before its channels are dealt out; what counts is the plan that is made."""
