@@ -21,6 +21,8 @@ BLOCKS = (
     (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
 )  # fmt: skip
 STEM, HEAD = 32, 1280
+MOMENTUM = 0.05
+"""Of a batch norm's running statistics."""
 
 
 class Pointwise(nn.Conv2d):
@@ -35,7 +37,7 @@ class Pointwise(nn.Conv2d):
 
 
 class Depthwise(nn.Conv2d):
-    """Depthwise, padded as TensorFlow's SAME; in float32, for the speed of its gradient."""
+    """Depthwise, padded as TensorFlow's SAME; in float32 where a gradient follows, which is faster then."""
 
     def __init__(self, channels: int, kernel: int, stride: int) -> None:
         super().__init__(channels, channels, kernel, stride, groups=channels, bias=False)
@@ -57,7 +59,8 @@ def same(x: Tensor, layer: nn.Conv2d) -> Tensor:
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.05)
+    """The paper's reference code has the same epsilon."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=MOMENTUM)
 
 
 class Block(nn.Module):

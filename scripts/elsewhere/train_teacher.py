@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import torch
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 import checkpoint  # noqa: E402
 from augmentation import Epoch, pixels, split  # noqa: E402
-from efficientnet import EfficientNetLite0, fast, save_teacher  # noqa: E402
+from efficientnet import MOMENTUM, EfficientNetLite0, fast, save_teacher  # noqa: E402
 from train_float import accuracy, rate_at  # noqa: E402
 
 from sqz_hw.model import datasets  # noqa: E402
@@ -48,8 +49,42 @@ def follow(network: EfficientNetLite0, data: datasets.Dataset) -> None:
         for i in range(0, min(STATISTICS, len(data)), 250):
             network(pixels(torch.from_numpy(data.x[i : i + 250]), torch.device("cpu")))
     for norm in norms:
-        norm.momentum = 0.05
+        norm.momentum = MOMENTUM
     network.train()
+
+
+def one_epoch(
+    network: EfficientNetLite0,
+    features: Callable[[torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.SGD,
+    data: datasets.Dataset,
+    epoch: int,
+    o: dict[str, Any],
+) -> dict[str, Any]:
+    """Train what is not frozen for one epoch; loss and accuracy on the augmented batches."""
+    running, hits, device = 0.0, 0, torch.device("cpu")
+    network.train()
+    batches = Epoch(data, o["batch_size"], o["seed"], epoch, o["cutout"])
+    for i, (images, labels) in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(epoch * len(batches) + i, len(batches), o["epochs"], o["rate"])
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                x = features(pixels(images, device))
+            scores = network.scores(x).float()
+        loss = torch.nn.functional.cross_entropy(scores, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        running += float(loss.detach())
+        hits += int((scores.detach().argmax(1) == labels).sum())
+        if i % 50 == 49:
+            click.echo(f"{i + 1} of {len(batches)}: loss {running / (i + 1):.4f}", err=True)
+    return {
+        "epoch": epoch + 1,
+        "loss": running / len(batches),
+        "train_top1": 100 * hits / (len(batches) * o["batch_size"]),
+    }
 
 
 @click.command()
@@ -70,7 +105,6 @@ def main(**o: Any) -> None:
     """Fine-tune the teacher."""
     torch.set_num_threads(o["threads"])
     torch.manual_seed(o["seed"])
-    device = torch.device("cpu")
     data = datasets.load(o["data"], None, train=True)
     kept, validation = split(data, o["validation_images"], o["seed"])
     network = EfficientNetLite0(o["side"], int(data.y.max()) + 1, o["frozen"])
@@ -85,32 +119,11 @@ def main(**o: Any) -> None:
         follow(network, kept)
     features = fast(network.features) if o["compiled"] else network.features
     for epoch in range(len(history), o["epochs"]):
-        began, running, hits = time.monotonic(), 0.0, 0
-        network.train()
+        began = time.monotonic()
         torch.manual_seed(o["seed"] * 1000 + epoch)
-        batches = Epoch(kept, o["batch_size"], o["seed"], epoch, o["cutout"])
-        for i, (images, labels) in enumerate(batches):
-            for group in optimizer.param_groups:
-                group["lr"] = rate_at(epoch * len(batches) + i, len(batches), o["epochs"], o["rate"])
-            with torch.autocast("cpu", torch.bfloat16):
-                with torch.no_grad():
-                    x = features(pixels(images, device))
-                scores = network.scores(x).float()
-            loss = torch.nn.functional.cross_entropy(scores, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            running += float(loss.detach())
-            hits += int((scores.detach().argmax(1) == labels).sum())
-            if i % 50 == 49:
-                click.echo(f"{i + 1} {running / (i + 1):.4f} {time.monotonic() - began:.0f}", err=True)
-        entry = {
-            "epoch": epoch + 1,
-            "loss": running / len(batches),
-            "train_top1": 100 * hits / (len(batches) * o["batch_size"]),
-            "validation_top1": accuracy(network, validation, device),
-            "seconds": round(time.monotonic() - began, 1),
-        }
+        entry = one_epoch(network, features, optimizer, kept, epoch, o)
+        entry["validation_top1"] = accuracy(network, validation, torch.device("cpu"))
+        entry["seconds"] = round(time.monotonic() - began, 1)
         history.append(entry)
         click.echo(json.dumps(entry))
         checkpoint.store(folder, network, optimizer, history)

@@ -38,13 +38,8 @@ SWEEP4 = {
     "squeeze": 60,
 }  # fmt: skip
 SWEEP3 = {
-    "sqz_max_pool": 6,
-    "sqz_reblock": 6,
-    "sqz_add": 4,
-    "sqz_merge": 8,
-    "sqz_global_sum": 6,
-    "squeeze": 10,
-}
+    "sqz_max_pool": 6, "sqz_reblock": 6, "sqz_add": 4, "sqz_merge": 8, "sqz_global_sum": 6, "squeeze": 10,
+}  # fmt: skip
 CORES, ANY = (0.9, 1.0), (0.87, 1.0)
 """Shares of the modules of 50 and more whose LUTs, flip-flops come within 10 % of the count: of cores, of all."""
 
@@ -275,7 +270,7 @@ def test_designs_made_after_the_fit() -> None:
 
 
 def test_a_network_that_the_model_was_made_without() -> None:
-    """``cifar10-full`` as it is shipped now: other weights, other pools, no bypass; counted when all was fitted."""
+    """The ``cifar10-full`` of an earlier fit: other weights, other pools, no bypass; counted when all was fitted."""
     rows = rtl_cost.read(BENCHMARKS / "rtl_counts_unseen.json")
     unlike = rtl_cost.not_fitted(rows)
     assert sum(row["module"] == "sqz_sparse_core" for row in unlike) == 52
