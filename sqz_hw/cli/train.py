@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 from rich.console import Console
@@ -18,6 +18,9 @@ from sqz_hw.model.architecture import MAX_SIDE, Architecture, named, small_stem
 from sqz_hw.settings import validated
 from sqz_hw.training.budget import budget_bits
 from sqz_hw.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from sqz_hw.training.given import Given
 
 SMALL_IMAGES = 64
 """Up to this side, the network gets the stem for small images."""
@@ -79,10 +82,12 @@ def _setting_options(function: Any) -> Any:
 )
 @click.option(
     "--teacher",
-    default="self",
+    "teachers",
+    multiple=True,
+    default=("self",),
     show_default=True,
     help="A float model to learn from in all stages; self: the run's own float network, in the stages "
-    "after it; none.",
+    "after it; none. Given several times: the mean of their probabilities.",
 )
 @click.option("--part", default=None, help="The part that --memory-budget is a share of.")
 @click.option(
@@ -105,9 +110,7 @@ def command(**options: Any) -> int:
     check_name(name)
     start = None if options["start"] is None else given.read("--start", options["start"])
     settings = settings_of(options, start is not None)
-    teacher: Any = {"self": "self", "none": None}.get(options["teacher"], options["teacher"])
-    if teacher not in ("self", None):
-        teacher = given.read("--teacher", Path(teacher))
+    teachers = _teachers(options["teachers"])
     if start is None:
         with_fields(named(options["architecture"] or "v1.0"), options["changes"])
     data = datasets.load(options["data"], options["input_size"], train=True)
@@ -123,7 +126,7 @@ def command(**options: Any) -> int:
         if part is not None:
             part.require_classes(arch.classes)
     kept, validation = training.split(data, settings.validation_images, settings.seed)
-    run = training.Run(name, arch, settings, kept, validation, test, options["output"], start, teacher)
+    run = training.Run(name, arch, settings, kept, validation, test, options["output"], start, teachers)
     cluster = from_environment()
     console = Console(quiet=not cluster.chief)
     console.print(f"{name}: {arch.parameters:,} parameters, {arch.macs:,} MACs, {len(kept):,} images")
@@ -134,6 +137,25 @@ def command(**options: Any) -> int:
     seconds = 0.0 if progress is None else progress.seconds
     _summary(console, model.record, model.density(), seconds, options["output"])
     return 0
+
+
+def _teachers(named: tuple[str, ...]) -> tuple[Given | Literal["self"], ...]:
+    """What --teacher names: files, "self", or "none" alone.
+
+    Raises:
+        ModelFileError: a file is damaged or not one of ours.
+        BadInputError: there is no such file, or it cannot be one; "none" beside others; one named twice.
+    """
+    from sqz_hw.training import given
+
+    if named == ("none",):
+        return ()
+    if len(set(named)) < len(named):
+        raise BadInputError(f"--teacher must name each teacher once, not {', '.join(named)}; leave one out")
+    if "none" in named:
+        others = ", ".join(name for name in named if name != "none")
+        raise BadInputError(f"--teacher none must stand alone, not beside {others}; leave it or them out")
+    return tuple("self" if name == "self" else given.read("--teacher", Path(name)) for name in named)
 
 
 def settings_of(options: dict[str, Any], started: bool) -> TrainSettings:

@@ -1,8 +1,9 @@
-"""The loss: labels, and where there is a teacher, its scores on the same images."""
+"""The loss: labels, and where there are teachers, their scores on the same images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,16 +14,16 @@ Loss = Callable[[Any, Any, Any], Any]
 """Called with images, labels (classes, or N x classes probabilities) and scores; gives one loss an image."""
 
 
-def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Loss:
-    """(1 - a) CE(labels) + a T^2 KL(teacher || student), softmaxes at temperature T in the second term.
+def make_loss(settings: TrainSettings, classes: int, teachers: Sequence[Any] = ()) -> Loss:
+    """(1 - a) CE(labels) + a T^2 KL(teachers || student), softmaxes at temperature T in the second term.
 
     Hinton, Vinyals and Dean 2015 (arXiv 1503.02531), section 2: T^2 keeps the two gradients'
-    proportion whatever T is.
+    proportion whatever T is. Of several teachers, the (arithmetic) mean of their probabilities.
 
     Args:
         settings: ``label_smoothing``, ``distill_weight`` (a), ``distill_temperature`` (T).
         classes: number of classes.
-        teacher: a network that gives float32 scores, or None: labels alone.
+        teachers: networks that give float32 scores; none: labels alone.
     """
     smooth = settings.label_smoothing
 
@@ -31,13 +32,14 @@ def make_loss(settings: TrainSettings, classes: int, teacher: Any = None) -> Los
         wanted = each * (1.0 - smooth) + smooth / classes
         return tf.nn.softmax_cross_entropy_with_logits(wanted, scores)
 
-    if teacher is None:
+    if not teachers:
         return lambda images, labels, scores: labels_loss(labels, scores)
     weight = DISTILL_WEIGHT if settings.distill_weight is None else settings.distill_weight
     temperature = settings.distill_temperature
 
     def loss(images: Any, labels: Any, scores: Any) -> Any:
-        theirs = tf.nn.log_softmax(tf.stop_gradient(teacher(images, training=False)) / temperature)
+        each = [tf.nn.log_softmax(teacher(images, training=False) / temperature) for teacher in teachers]
+        theirs = tf.stop_gradient(tf.reduce_logsumexp(tf.stack(each), axis=0) - math.log(len(teachers)))
         ours = tf.nn.log_softmax(scores / temperature)
         divergence = tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
         return (1.0 - weight) * labels_loss(labels, scores) + weight * temperature**2 * divergence

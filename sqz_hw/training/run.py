@@ -43,8 +43,8 @@ class Run:
         train, validation, test: images; choices are made on validation, test is for the record alone.
         output: folder of checkpoints, models and log.
         start: a float model to start from, or None.
-        teacher: a float model to learn from; "self" is the run's own float network, in the stages after
-            it; None is labels alone.
+        teachers: float models to learn from, of several the mean of their probabilities; "self" is the
+            run's own float network, in the stages after it; none: labels alone.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Run:
     test: Dataset | None
     output: Path
     start: Given | None = None
-    teacher: Given | Literal["self"] | None = "self"
+    teachers: tuple[Given | Literal["self"], ...] = ("self",)
 
 
 def split(data: Dataset, validation_images: int, seed: int) -> tuple[Dataset, Dataset | None]:
@@ -146,7 +146,7 @@ def check(run: Run, workers: int = 1) -> None:
         )
     if not settings.float_epochs and run.start is None:
         raise BadInputError("--float-epochs 0 needs a network to start from; give --start FILE")
-    if run.teacher is None and settings.distill_weight is not None:
+    if not run.teachers and settings.distill_weight is not None:
         raise BadInputError("--distill-weight needs a teacher; give --teacher FILE or --teacher self")
     widest = max(
         settings.weight_bits, settings.activation_bits, settings.score_bits, settings.expand_bits or 0
@@ -170,8 +170,9 @@ def check(run: Run, workers: int = 1) -> None:
         )
     if run.start is not None:
         run.start.require(run.architecture)
-    if isinstance(run.teacher, Given):
-        run.teacher.require_classes(run.architecture)
+    for teacher in run.teachers:
+        if isinstance(teacher, Given):
+            teacher.require_classes(run.architecture)
 
 
 def _make_folder(folder: Path) -> None:
@@ -189,7 +190,7 @@ def _starting_point(run: Run, workers: Workers, resume: bool) -> Progress:
         **run.settings.model_dump(),
         "data": run.train.source,
         "start": None if run.start is None else run.start.sha256,
-        "teacher": run.teacher.sha256 if isinstance(run.teacher, Given) else run.teacher,
+        "teacher": [teacher.sha256 if isinstance(teacher, Given) else teacher for teacher in run.teachers],
     }
     workers.agree("options", json.dumps([settings, resume], sort_keys=True).encode())
     stored = _stored(run.output, workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,8 @@ def float_stage(session: Session, progress: Progress) -> Progress:
     network = _trainable(session)
     if run.start is not None:
         unfold(network, run.architecture, run.start.model.weights, _calibration(run).x)
-    teacher = run.teacher if isinstance(run.teacher, Given) else None
-    trainer = _trainer(session, network, "float", _loss(session, teacher))
+    given = [teacher for teacher in run.teachers if isinstance(teacher, Given)]
+    trainer = _trainer(session, network, "float", _loss(session, given))
     progress = run_epochs(session, progress, trainer, _folded_validation(run, network))
     _store(session, "float", fold_batch_norm(network, run.architecture))
     return progress
@@ -76,7 +76,7 @@ def prune_stage(session: Session, progress: Progress) -> Progress:
     with session.workers.strategy.scope():
         masks = Masks(network, arch, chosen)
     pruning = GradualPruning(masks, chosen, _steps(run) * settings.prune_epochs)
-    trainer = _trainer(session, network, "prune", _loss(session, run.teacher), masks, pruning)
+    trainer = _trainer(session, network, "prune", _loss(session, run.teachers), masks, pruning)
     progress = run_epochs(session, progress, trainer, _folded_validation(run, network))
     _store(session, "pruned", fold_batch_norm(network, arch), progress)
     return progress
@@ -112,7 +112,7 @@ def qat_stage(session: Session, progress: Progress) -> Progress:
         masks = Masks(network, arch, prunable(arch, settings.prune_conv10))
     set_weights(network, start)
     masks.keep_zeros()
-    trainer = _trainer(session, network, "qat", _loss(session, run.teacher), masks)
+    trainer = _trainer(session, network, "qat", _loss(session, run.teachers), masks)
     reference = quantised_network(arch, quantisation)
 
     def validate() -> float | None:
@@ -158,16 +158,16 @@ def _trainable(session: Session) -> Any:
         )
 
 
-def _loss(session: Session, teacher: Given | str | None) -> Loss:
-    """With the teacher's network where there is one; "self" is the run's own float network."""
-    arch, settings = session.run.architecture, session.run.settings
-    if teacher is None:
-        return make_loss(settings, arch.classes)
-    model = teacher.model if isinstance(teacher, Given) else session.model("model-float.safetensors")
-    with session.workers.strategy.scope():
-        network = folded_network(model.architecture, model.weights, settings.precision)
-    network.trainable = False
-    return make_loss(settings, arch.classes, seeing(network, model.architecture.input_size))
+def _loss(session: Session, teachers: Sequence[Given | str]) -> Loss:
+    """With the teachers' networks; "self" is the run's own float network."""
+    arch, settings, networks = session.run.architecture, session.run.settings, []
+    for teacher in teachers:
+        model = teacher.model if isinstance(teacher, Given) else session.model("model-float.safetensors")
+        with session.workers.strategy.scope():
+            network = folded_network(model.architecture, model.weights, settings.precision)
+        network.trainable = False
+        networks.append(seeing(network, model.architecture.input_size))
+    return make_loss(settings, arch.classes, networks)
 
 
 def _trainer(
@@ -221,10 +221,8 @@ def _record(run: Run, progress: Progress | None) -> dict[str, Any]:
     }
     if run.start is not None:
         record["start"] = run.start.summary()
-    if isinstance(run.teacher, Given):
-        record["teacher"] = run.teacher.summary()
-    elif run.teacher is not None:
-        record["teacher"] = run.teacher
+    if run.teachers:
+        record["teachers"] = [each.summary() if isinstance(each, Given) else each for each in run.teachers]
     if progress is not None:
         record["choices"] = progress.choices
     return record

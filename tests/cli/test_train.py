@@ -101,6 +101,14 @@ def test_a_start_skips_the_float_stage_unless_it_is_asked_for():
             "--distill-weight needs a teacher; give --teacher FILE",
         ),
         (
+            ["--teacher", "none", "--teacher", "self"],
+            "--teacher none must stand alone, not beside self; leave it or them out",
+        ),
+        (
+            ["--teacher", "self", "--teacher", "self"],
+            "--teacher must name each teacher once, not self, self; leave one out",
+        ),
+        (
             ["--teacher", "nowhere.safetensors"],
             "--teacher must be a .safetensors model file, and there is no nowhere.safetensors; check the path",
         ),

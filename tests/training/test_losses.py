@@ -26,14 +26,17 @@ def labels_alone(scores, smooth=0.0):
 
 
 class Teacher:
+    def __init__(self, scores=THEIRS):
+        self.scores = scores
+
     def __call__(self, images, training):
         assert training is False
         assert images.shape == IMAGES.shape
-        return tf.constant(THEIRS)
+        return tf.constant(self.scores)
 
 
-def loss(scores=SCORES, teacher=None, **settings):
-    return make_loss(TrainSettings(**settings), 4, teacher)(
+def loss(scores=SCORES, teachers=(), **settings):
+    return make_loss(TrainSettings(**settings), 4, teachers)(
         IMAGES, tf.constant(LABELS), tf.constant(scores)
     ).numpy()
 
@@ -60,12 +63,23 @@ def test_with_a_teacher(given, weight, temperature):
     p, q = (softmax(s.astype(np.float64) / temperature) for s in (THEIRS, SCORES))
     divergence = (p * np.log(p / q)).sum(axis=1)
     wanted = (1 - weight) * labels_alone(SCORES) + weight * temperature**2 * divergence
-    found = loss(teacher=Teacher(), distill_weight=given, distill_temperature=temperature)
+    found = loss(teachers=[Teacher()], distill_weight=given, distill_temperature=temperature)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_of_several_teachers_the_mean_of_their_probabilities(temperature):
+    """Not of their scores: a teacher that is sure moves the mean less far that way."""
+    others = [THEIRS, *RNG.normal(0, 3, (2, 6, 4)).astype(np.float32)]
+    p = np.mean([softmax(s.astype(np.float64) / temperature) for s in others], axis=0)
+    q = softmax(SCORES.astype(np.float64) / temperature)
+    wanted = temperature**2 * (p * np.log(p / q)).sum(axis=1)
+    found = loss(teachers=[Teacher(s) for s in others], distill_weight=1.0, distill_temperature=temperature)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
 def test_a_student_like_its_teacher_has_no_more_to_learn_from_it():
-    np.testing.assert_allclose(loss(THEIRS, Teacher(), distill_weight=1.0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(loss(THEIRS, [Teacher()], distill_weight=1.0), 0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("side", "shown"), [(8, 8), (16, 8), (24, 8)])

@@ -47,7 +47,7 @@ def files(tmp_path_factory):
 def make_run(files, output, **changes) -> Run:
     start = given.read("--start", files / "start.safetensors")
     teacher = given.read("--teacher", files / "teacher.safetensors")
-    run = Run("small", TINY, SETTINGS, dataset(1, 32), dataset(2, 16), None, output, start, teacher)
+    run = Run("small", TINY, SETTINGS, dataset(1, 32), dataset(2, 16), None, output, start, (teacher,))
     return replace(run, **changes)
 
 
@@ -112,7 +112,8 @@ def test_the_start_is_the_float_model(files, finished):
     assert record["start"]["name"] == "tiny"
     assert record["start"]["record"] == {"data": "random weights"}
     assert re.fullmatch(r"[0-9a-f]{64}", record["start"]["sha256"])
-    assert record["teacher"]["sha256"] != record["start"]["sha256"]
+    assert [each["name"] for each in record["teachers"]] == ["tiny"]
+    assert record["teachers"][0]["sha256"] != record["start"]["sha256"]
 
 
 def test_densities_are_logged_and_kept(finished):
@@ -167,11 +168,33 @@ def refusal(run: Run, resume: bool = False) -> str:
 
 def test_another_start_or_teacher_is_not_resumed(files, finished):
     output, _ = finished
-    for what in ("start", "teacher"):
-        other = replace(given.read(f"--{what}", files / "start.safetensors"), sha256="0" * 64)
-        assert refusal(make_run(files, output, **{what: other}), True) == (
+    other = replace(given.read("--start", files / "start.safetensors"), sha256="0" * 64)
+    same = make_run(files, output).teachers
+    for what, changes in (
+        ("start", {"start": other}),
+        ("teacher", {"teachers": (other,)}),
+        ("teacher", {"teachers": (*same, "self")}),
+    ):
+        assert refusal(make_run(files, output, **changes), True) == (
             f"{output} was started with another {what}; resume with the same options, or choose another --output"
         )
+
+
+def test_several_teachers(files, tmp_path):
+    """They are all learned from, and the record names them in their order; "self" is none of the float stage."""
+    once = change(prune_epochs=1, qat_epochs=1, float_epochs=1)
+    run = make_run(files, tmp_path / "both", settings=once)
+    models = {}
+    for name, teachers in (("one", run.teachers), ("both", ("self", *run.teachers))):
+        each = replace(run, output=tmp_path / name, teachers=teachers)
+        train(each, resume=False, report=silent)
+        models[name] = [load(each.output / f"model{s}.safetensors") for s in ("-float", "-pruned", "")]
+    one, both = models["one"], models["both"]
+    named, learned = both[2].record["teachers"]
+    assert (named, learned["name"]) == ("self", "tiny")
+    for key, values in one[0].weights.items():
+        np.testing.assert_array_equal(both[0].weights[key], values)
+    assert any(not np.array_equal(both[1].weights[k], v) for k, v in one[1].weights.items())
 
 
 def change(**settings):
@@ -182,7 +205,7 @@ def change(**settings):
     ("changes", "message"),
     [
         (
-            {"teacher": None},
+            {"teachers": ()},
             "--distill-weight needs a teacher; give --teacher FILE or --teacher self",
         ),
         ({"start": None}, "--float-epochs 0 needs a network to start from; give --start FILE"),
@@ -261,8 +284,8 @@ def test_a_start_can_be_trained_on_as_float(files, tmp_path):
 def test_a_teacher_may_want_larger_images_but_no_other_classes(files, tmp_path):
     larger = given.read("--teacher", files / "teacher.safetensors")
     large = replace(larger.model, architecture=replace(larger.model.architecture, input_size=32))
-    check(make_run(files, tmp_path / "run", teacher=replace(larger, model=large)))
+    check(make_run(files, tmp_path / "run", teachers=("self", replace(larger, model=large))))
     other = replace(larger, model=random_float_model(tiny_architecture(classes=3), 5))
     with pytest.raises(BadInputError) as caught:
-        check(make_run(files, tmp_path / "run", teacher=other))
+        check(make_run(files, tmp_path / "run", teachers=(larger, other)))
     assert str(caught.value) == "--teacher tiny must have 4 classes, not 3; give another model"
