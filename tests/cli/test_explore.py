@@ -204,6 +204,18 @@ def test_a_space_in_which_nothing_is_legal(npz, tmp_path, capsys):
     assert made["counts"] == {"complete": 0, "failed": 0, "pruned": 20}
 
 
+def ended(group: int, seconds: float = 10) -> bool:
+    """Whether no process of the group is left; one that has ended may wait to be reaped by its new parent."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_resume_ends_as_if_never_stopped(npz, tmp_path):
     """A real interrupt to the whole process group, as a terminal sends it; no process is left."""
@@ -220,8 +232,7 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_ends_as_if_never_stopped(npz, 
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "stopped"
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    assert ended(process.pid)
     kept = json.loads((stopped / "explore.json").read_text())
     assert 1 <= kept["counts"]["complete"] < 3
     assert kept["ended_early"] == "stopped"
