@@ -183,13 +183,14 @@ def test_another_start_or_teacher_is_not_resumed(files, finished):
 def test_several_teachers(files, tmp_path):
     """They are all learned from, and the record names them in their order; "self" is none of the float stage."""
     once = change(prune_epochs=1, qat_epochs=1, float_epochs=1)
-    run = make_run(files, tmp_path / "both", settings=once)
-    models = {}
-    for name, teachers in (("one", run.teachers), ("both", ("self", *run.teachers))):
-        each = replace(run, output=tmp_path / name, teachers=teachers)
-        train(each, resume=False, report=silent)
-        models[name] = [load(each.output / f"model{s}.safetensors") for s in ("-float", "-pruned", "")]
-    one, both = models["one"], models["both"]
+    alone = make_run(files, tmp_path / "one", settings=once)
+    beside = replace(alone, output=tmp_path / "both", teachers=("self", *alone.teachers))
+    for run in (alone, beside):
+        train(run, resume=False, report=silent)
+    one, both = (
+        [load(run.output / f"model{stage}.safetensors") for stage in ("-float", "-pruned", "")]
+        for run in (alone, beside)
+    )
     named, learned = both[2].record["teachers"]
     assert (named, learned["name"]) == ("self", "tiny")
     for key, values in one[0].weights.items():
