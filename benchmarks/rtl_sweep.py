@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,10 @@ class Drawn(NamedTuple):
     parameters: dict[str, int | str]
     ports: dict[str, tuple[int, ...]]
     files: Mapping[str, Memory] = {}
+
+
+Described = tuple[str, str, Mapping[str, int | str], Mapping[str, tuple[int, ...]], Mapping[str, Memory]]
+"""Name, module, parameters, ports, files of an instance."""
 
 
 def one_of(draw: Draw, some: Sequence[int]) -> int:
@@ -168,7 +172,7 @@ def squeeze_core(draw: Draw) -> Drawn:
     return Drawn(parameters, {"in": (pin * bits,), "out": (lanes * bits,)}, core_files(draw, parameters))
 
 
-def core_files(draw: Draw, parameters: Mapping[str, int | str]) -> dict[str, Memory]:
+def core_files(draw: Draw, parameters: Mapping[str, Any]) -> dict[str, Memory]:
     """Entries, biases and shared weights of a core with these parameters."""
     gap, code, count, rows, bias, value = (
         int(parameters[name]) for name in ("GAP_BITS", "CODE_BITS", "ENTRIES", "ROWS", "BIAS", "VALUE")
@@ -204,24 +208,33 @@ def drawn_plan(counts: int | Mapping[str, int], seed: int = 1) -> Plan:
         counts: how many of each of ``DRAWS``, or of each of those that it names.
         seed: of what is drawn.
     """
-    links: list[Link] = []
-    instances: list[Instance] = []
-    memories: dict[str, Memory] = {}
+    found = []
     for place, (kind, make) in enumerate(DRAWS.items()):
-        module = KINDS.get(kind, kind)
         draw = np.random.default_rng([seed, place])
         for number in range(counts if isinstance(counts, int) else counts.get(kind, 0)):
             drawn = make(draw)
-            name = f"{kind}_{number}"
-            for parameter, memory in drawn.files.items():
-                file, _, segment = parameter.partition(".")
-                drawn.parameters[file] = f"{name}.{file}" if segment else f"{name}.{file}.mem"
-                memories[f"{name}.{file}.{segment}.mem" if segment else f"{name}.{file}.mem"] = memory
-            streams = {}
-            for prefix, widths in drawn.ports.items():
-                names = tuple(f"{name}_{prefix}{i}" for i in range(len(widths)))
-                links += [Link(link, width) for link, width in zip(names, widths, strict=True)]
-                streams[prefix] = names
-            instances.append(Instance(module, name, drawn.parameters, streams, module))
+            found.append(
+                (f"{kind}_{number}", KINDS.get(kind, kind), drawn.parameters, drawn.ports, drawn.files)
+            )
+    return plan_of(found)
+
+
+def plan_of(modules: Iterable[Described]) -> Plan:
+    """Modules side by side, as a plan that can be counted: their files are named after them."""
+    links: list[Link] = []
+    instances: list[Instance] = []
+    memories: dict[str, Memory] = {}
+    for name, module, values, ports, files in modules:
+        parameters = dict(values)
+        for parameter, memory in files.items():
+            file, _, segment = parameter.partition(".")
+            parameters[file] = f"{name}.{file}" if segment else f"{name}.{file}.mem"
+            memories[f"{name}.{file}.{segment}.mem" if segment else f"{name}.{file}.mem"] = memory
+        streams = {}
+        for prefix, widths in ports.items():
+            names = tuple(f"{name}_{prefix}{i}" for i in range(len(widths)))
+            links += [Link(link, width) for link, width in zip(names, widths, strict=True)]
+            streams[prefix] = names
+        instances.append(Instance(module, name, parameters, streams, module, module != "sqz_fork"))
     nothing: Any = None
     return Plan("sweep", nothing, {}, tuple(links), tuple(instances), memories, {}, "", "", 8, 8, 1, 1)

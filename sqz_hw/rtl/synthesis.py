@@ -6,7 +6,7 @@ leaves out. Results are kept in a cache by content: sources, memories, parameter
 
 Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
 DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
-Entries in LUTs are mapped by themselves there, for fewer LUTs, and then joined with the rest of the core.
+Tables in LUTs are mapped by themselves, for fewer LUTs, and then joined with the rest of the module.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ LUT_RAM = {
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
 DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
 """Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
-ROMS = "*/m:*gen_segment*gen_lut* %m"
-"""Yosys's selection of the modules that have entries in LUTs (``sqz_entry_rom``)."""
-SCHEMA = 4
+ALONE = ("sqz_table", "sqz_choose4", "sqz_larger")
+"""Modules that are mapped by themselves: they are small, and fill LUTs better so."""
+SCHEMA = 5
 BATCH = "batch"
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
@@ -161,16 +161,19 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
 def _mapping(family: str) -> list[str]:
     """The commands that map the batch to a family's primitives."""
     options = f"-flatten -noiopad -noclkbuf -top {BATCH}"
-    if family == "xc7":
-        return [f"synth_xilinx -family xc7 {options}"]
+    mapped = [f"synth_xilinx -family xc7 {options}"]
+    if family != "xc7":
+        mapped = [
+            f"synth_xilinx -family {family} {options} -run begin:map_dsp",
+            f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
+            f"techmap -map {DSP48E2.name} t:DSP48E1",
+            f"synth_xilinx -family {family} {options} -run coarse:",
+        ]
     return [
-        f"select -set roms {ROMS}",
-        "setattr -mod -set keep_hierarchy 1 @roms",
-        f"synth_xilinx -family {family} {options} -run begin:map_dsp",
-        f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
-        f"techmap -map {DSP48E2.name} t:DSP48E1",
-        f"synth_xilinx -family {family} {options} -run coarse:",
-        "setattr -mod -unset keep_hierarchy @roms",
+        f"select -set alone {' '.join(f'*{module}*' for module in ALONE)}",
+        "setattr -mod -set keep_hierarchy 1 @alone",
+        *mapped,
+        "setattr -mod -unset keep_hierarchy @alone",
         "flatten",
     ]
 
@@ -289,7 +292,7 @@ def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
 def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
-    texts += [] if family == "xc7" else [DSP48E2.read_text(), *_mapping(family)]
+    texts += [*_mapping(family), *([] if family == "xc7" else [DSP48E2.read_text()])]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:

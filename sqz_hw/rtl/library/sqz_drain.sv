@@ -26,20 +26,14 @@ module sqz_drain #(
 );
   localparam int GROUPS = P / Q;
   localparam int GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
-  localparam int LEVELS = $clog2(GROUPS);
-  localparam int FULL = SUM + 1;  // a sum and its carry
   localparam int RW = (ROWS > 1) ? $clog2(ROWS) : 1;
-  (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
-  reg [BIAS-1:0] biases[0:ROWS-1];
-  initial $readmemh(FILE, biases);
-
   reg busy;
   reg [GW-1:0] count;
   wire now = captured || busy;
   wire [GW-1:0] group = captured ? 0 : count;
   wire last = now && group == GW'(GROUPS - 1);
   reg [RW-1:0] row;
-  reg signed [BIAS-1:0] bias;
+  wire signed [BIAS-1:0] bias;
   reg [3:0] last_at;
   reg [2:0] now_at;
 
@@ -58,27 +52,22 @@ module sqz_drain #(
       now_at <= {now_at[1:0], now};
     end
   end
-  always @(posedge clk) bias <= $signed(biases[row]);
+  sqz_table #(.WIDTH(BIAS), .WORDS(ROWS), .FILE(FILE)) biases (
+      .clk(clk), .rst(1'b0), .en(1'b1), .address(row), .data(bias)
+  );
 
   wire [Q*OUT-1:0] values;
   for (genvar q = 0; q < Q; q++) begin : gen_unit
-    // A tree of two-way choices, which fills LUTs better than a comparison for each group.
-    for (genvar l = 0; l <= LEVELS; l++) begin : gen_level
-      localparam int LEFT = (GROUPS + (1 << l) - 1) >> l;
-      wire [LEFT*FULL-1:0] words;
-      for (genvar g = 0; g < LEFT; g++) begin : gen_choice
-        if (l == 0) begin : gen_sum
-          assign words[g*FULL+:FULL] = {carry[g*Q+q], sums[(g*Q+q)*SUM+:SUM]};
-        end else if (2 * g + 1 < (GROUPS + (1 << (l - 1)) - 1) >> (l - 1)) begin : gen_two
-          assign words[g*FULL+:FULL] = group[l-1]
-              ? gen_level[l-1].words[(2*g+1)*FULL+:FULL] : gen_level[l-1].words[2*g*FULL+:FULL];
-        end else begin : gen_one
-          assign words[g*FULL+:FULL] = gen_level[l-1].words[2*g*FULL+:FULL];
-        end
-      end
+    wire [GROUPS*SUM-1:0] own;
+    wire [GROUPS-1:0] own_carry;
+    for (genvar g = 0; g < GROUPS; g++) begin : gen_sum
+      assign own[g*SUM+:SUM] = sums[(g*Q+q)*SUM+:SUM];
+      assign own_carry[g] = carry[g*Q+q];
     end
-    wire signed [SUM-1:0] sum = $signed(gen_level[LEVELS].words[SUM-1:0]);
-    wire lost = gen_level[LEVELS].words[SUM];
+    wire signed [SUM-1:0] sum;
+    wire lost;
+    sqz_choose #(.WIDTH(SUM), .N(GROUPS)) choose (.select(group), .words(own), .word(sum));
+    sqz_choose #(.WIDTH(1), .N(GROUPS)) choose_carry (.select(group), .words(own_carry), .word(lost));
     sqz_requantise #(
         .SUM(SUM), .UP(UP), .BIAS(BIAS), .TOTAL(TOTAL), .DROP(DROP), .ROUNDING(ROUNDING), .OUT(OUT),
         .OUT_SIGNED(OUT_SIGNED), .SATURATE(SATURATE)

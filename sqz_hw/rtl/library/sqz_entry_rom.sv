@@ -24,17 +24,18 @@ module sqz_entry_rom #(
     localparam int SA = (SIZE > 1) ? $clog2(SIZE) : 1;
     localparam [7:0] TENS = 8'd48 + 8'(s / 10);
     localparam [7:0] ONES = 8'd48 + 8'(s % 10);
-    reg [WIDTH-1:0] q;
+    wire [WIDTH-1:0] q;
     if (s == N - 1 && LUT_LAST != 0) begin : gen_lut
-      (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
-      reg [WIDTH-1:0] memory[0:SIZE-1];
-      initial $readmemh({FILE, ".", TENS, ONES, ".mem"}, memory);
-      always @(posedge clk) if (en) q <= memory[address[SA-1:0]];
+      sqz_table #(.WIDTH(WIDTH), .WORDS(SIZE), .FILE({FILE, ".", TENS, ONES, ".mem"})) entries (
+          .clk(clk), .rst(1'b0), .en(en), .address(address[SA-1:0]), .data(q)
+      );
     end else begin : gen_block
       (* rom_style = "block" *)
       reg [WIDTH-1:0] memory[0:SIZE-1];
       initial $readmemh({FILE, ".", TENS, ONES, ".mem"}, memory);
-      always @(posedge clk) if (en) q <= memory[address[SA-1:0]];
+      reg [WIDTH-1:0] word;
+      always @(posedge clk) if (en) word <= memory[address[SA-1:0]];
+      assign q = word;
     end
     assign read[s*WIDTH+:WIDTH] = q;
   end

@@ -42,20 +42,27 @@ module sqz_global_sum #(
     for (int p = 0; p < P; p++)
       if (((P < W) ? (COLUMNS - 1) * P + p : p % W) >= WIDTH && column == JW'(COLUMNS - 1)) masked[p*B+:B] = 0;
   end
-  wire [OUT-1:0] begins;
-  if (INIT != 0) begin : gen_init
-    (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
-    reg [OUT-1:0] values[0:C-1];
-    initial $readmemh(FILE, values);
-    assign begins = values[channel];
-  end else begin : gen_zero
-    assign begins = 0;
-  end
   wire last_pixel = pixel == PW'(P - 1);
   wire last_block = block == NW'(BLOCKS - 1);
   wire [OUT-1:0] sum = total + OUT'(word[B-1:0]);
   wire go = busy && !(last_pixel && last_block && full && !out_ready);
   wire take = in_valid && !busy;
+  wire ends = go && last_pixel;  // of the channel
+  wire [OUT-1:0] begins;
+  wire [CW-1:0] next_channel;
+  if (INIT != 0) begin : gen_init
+    reg [CW-1:0] ahead;
+    sqz_table #(.WIDTH(OUT), .WORDS(C), .FILE(FILE)) values (
+        .clk(clk), .rst(rst), .en(ends), .address(ahead), .data(begins)
+    );
+    always @(posedge clk)
+      if (rst) ahead <= (C > 1) ? CW'(1) : 0;
+      else if (ends) ahead <= (ahead == CW'(C - 1)) ? 0 : ahead + 1'b1;
+    assign next_channel = ahead;
+  end else begin : gen_zero
+    assign begins = 0;
+    assign next_channel = (channel == CW'(C - 1)) ? 0 : channel + 1'b1;
+  end
   assign in_ready  = !busy;
   assign out_valid = full;
   assign out_data  = result;
@@ -68,10 +75,10 @@ module sqz_global_sum #(
       word  <= word >> B;
       total <= sum;
     end
-    if (go && last_pixel && last_block) result <= sum;
+    if (ends && last_block) result <= sum;
   end
   always @(posedge clk) begin
-    if (go && last_pixel) sums[channel] <= sum;
+    if (ends) sums[channel] <= sum;
   end
   always @(posedge clk) begin
     if (rst) begin
@@ -87,14 +94,14 @@ module sqz_global_sum #(
         pixel <= last_pixel ? 0 : pixel + 1'b1;
         if (last_pixel) begin
           busy <= 1'b0;
-          channel <= (channel == CW'(C - 1)) ? 0 : channel + 1'b1;
+          channel <= next_channel;
           if (channel == CW'(C - 1)) begin
             block  <= last_block ? 0 : block + 1'b1;
             column <= (column == JW'(COLUMNS - 1)) ? 0 : column + 1'b1;
           end
         end
       end
-      if (go && last_pixel && last_block) full <= 1'b1;
+      if (ends && last_block) full <= 1'b1;
       else if (out_ready) full <= 1'b0;
     end
   end

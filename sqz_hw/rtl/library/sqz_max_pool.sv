@@ -33,9 +33,6 @@ module sqz_max_pool #(
   localparam int DEPTH = COLUMNS * C;
   localparam int AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   localparam int YW = (H > 1) ? $clog2(H) : 1;
-  function automatic [B-1:0] larger(input [B-1:0] a, input [B-1:0] b);
-    larger = (a > b) ? a : b;
-  endfunction
 
   // ---- down the columns ----
   reg [AW-1:0] at;
@@ -52,8 +49,12 @@ module sqz_max_pool #(
   reg [AW-1:0] at1;
   reg [P*B-1:0] word1;
   wire [P*B-1:0] above;
-  reg [P*B-1:0] tallest;
-  always @* for (int p = 0; p < P; p++) tallest[p*B+:B] = larger(word1[p*B+:B], above[p*B+:B]);
+  wire [P*B-1:0] tallest;
+  for (genvar p = 0; p < P; p++) begin : gen_tallest
+    sqz_larger #(.WIDTH(B)) tall (
+        .a(word1[p*B+:B]), .b(above[p*B+:B]), .larger(tallest[p*B+:B])
+    );
+  end
   wire [P*B-1:0] kept = begins1 ? word1 : tallest;  // an even row is the next window's first
   if (BLOCK_RAM != 0) begin : gen_block
     (* ram_style = "block" *)
@@ -120,13 +121,20 @@ module sqz_max_pool #(
   end
 
   if (COLUMNS == 1) begin : gen_whole
-    reg [POUT*B-1:0] result;
-    always @*
-      for (int o = 0; o < POUT; o++) begin
-        result[o*B+:B] = row[2*o*B+:B];
-        for (int k = 1; k < 3; k++)
-          if (2 * o + k < W) result[o*B+:B] = larger(result[o*B+:B], row[((2*o+k)%P)*B+:B]);
+    wire [POUT*B-1:0] result;
+    for (genvar o = 0; o < POUT; o++) begin : gen_window
+      if (2 * o + 1 < W) begin : gen_two
+        wire [B-1:0] two;
+        sqz_larger #(.WIDTH(B)) wide (.a(row[2*o*B+:B]), .b(row[(2*o+1)*B+:B]), .larger(two));
+        if (2 * o + 2 < W) begin : gen_three
+          sqz_larger #(.WIDTH(B)) wider (.a(two), .b(row[(2*o+2)*B+:B]), .larger(result[o*B+:B]));
+        end else begin : gen_edge
+          assign result[o*B+:B] = two;
+        end
+      end else begin : gen_one
+        assign result[o*B+:B] = row[2*o*B+:B];
       end
+    end
     sqz_spare #(.WIDTH(POUT * B)) buffer (
         .clk(clk), .rst(rst), .made(row_valid && row_ready), .room(row_ready), .data(result),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
@@ -142,14 +150,24 @@ module sqz_max_pool #(
     reg [JW-1:0] column;
     reg ending;
     wire [POUT*B-1:0] stored = waiting[channel];
-    reg [POUT*B-1:0] own, joined;
-    always @* begin
-      for (int o = 0; o < POUT; o++) begin
-        own[o*B+:B] = larger(row[2*o*B+:B], row[(2*o+1)*B+:B]);
-        if (o < POUT - 1) own[o*B+:B] = larger(own[o*B+:B], row[((2*o+2)%P)*B+:B]);
+    wire [POUT*B-1:0] own;
+    for (genvar o = 0; o < POUT; o++) begin : gen_window
+      wire [B-1:0] two;
+      sqz_larger #(.WIDTH(B)) wide (.a(row[2*o*B+:B]), .b(row[(2*o+1)*B+:B]), .larger(two));
+      if (o < POUT - 1) begin : gen_three
+        sqz_larger #(.WIDTH(B)) wider (.a(two), .b(row[(2*o+2)*B+:B]), .larger(own[o*B+:B]));
+      end else begin : gen_two
+        assign own[o*B+:B] = two;
       end
+    end
+    wire [B-1:0] last;
+    sqz_larger #(.WIDTH(B)) across (
+        .a(stored[(POUT-1)*B+:B]), .b(row[B-1:0] & {B{!ending}}), .larger(last)
+    );
+    reg [POUT*B-1:0] joined;
+    always @* begin
       joined = stored;
-      if (!ending) joined[(POUT-1)*B+:B] = larger(stored[(POUT-1)*B+:B], row[B-1:0]);
+      joined[(POUT-1)*B+:B] = last;
     end
     wire room;
     wire last_channel = channel == CW'(C - 1);

@@ -18,37 +18,25 @@ module sqz_merge #(
 );
   localparam int SW = (N > 1) ? $clog2(N) : 1;
   localparam int RW = (ROWS > 1) ? $clog2(ROWS) : 1;
-  localparam int LEAVES = 1 << SW;
-  (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
-  reg [SW-1:0] schedule[0:ROWS-1];
-  initial $readmemh(FILE, schedule);
 
-  reg  [RW-1:0] row;
-  wire [RW-1:0] next_row = (row == RW'(ROWS - 1)) ? 0 : row + 1'b1;
-  reg  [SW-1:0] source;  // schedule[row]
-  reg  [N-1:0] picked;   // the same, a bit for each core: ready goes upstream through one LUT
+  reg  [RW-1:0] next_row;
+  wire [SW-1:0] source;  // the core that this row comes from
+  wire [N-1:0] picked;   // the same, a bit for each core
   reg  [WIDTH-1:0] word;
   reg  word_valid;
 
-  // A tree of two-way choices, which fills LUTs better than a comparison for each core.
-  localparam int FULL = WIDTH + 1;  // a word and its valid
-  for (genvar l = 0; l <= SW; l++) begin : gen_level
-    wire [(LEAVES>>l)*FULL-1:0] words;
-    for (genvar i = 0; i < (LEAVES >> l); i++) begin : gen_choice
-      if (l != 0) begin : gen_two
-        assign words[i*FULL+:FULL] = source[l-1]
-            ? gen_level[l-1].words[(2*i+1)*FULL+:FULL] : gen_level[l-1].words[2*i*FULL+:FULL];
-      end else if (i < N) begin : gen_core
-        assign words[i*FULL+:FULL] = {in_valid[i], in_data[i*WIDTH+:WIDTH]};
-      end else begin : gen_nothing
-        assign words[i*FULL+:FULL] = 0;
-      end
-    end
-  end
-  wire [WIDTH-1:0] chosen = gen_level[SW].words[WIDTH-1:0];
-  wire chosen_valid = gen_level[SW].words[WIDTH];
+  wire [WIDTH-1:0] chosen;
+  wire chosen_valid;
+  sqz_choose #(.WIDTH(WIDTH), .N(N)) choose (.select(source), .words(in_data), .word(chosen));
+  sqz_choose #(.WIDTH(1), .N(N)) choose_valid (.select(source), .words(in_valid), .word(chosen_valid));
   wire room = !word_valid || out_ready;
   wire take = chosen_valid && room;
+  for (genvar i = 0; i < N; i++) begin : gen_picked
+    assign picked[i] = source == SW'(i);
+  end
+  sqz_table #(.WIDTH(SW), .WORDS(ROWS), .FILE(FILE)) schedule (
+      .clk(clk), .rst(rst), .en(take), .address(next_row), .data(source)
+  );
   assign in_ready  = picked & {N{room}};
   assign out_valid = word_valid;
   assign out_data  = word;
@@ -58,15 +46,11 @@ module sqz_merge #(
   end
   always @(posedge clk) begin
     if (rst) begin
-      row <= 0;
-      source <= schedule[0];
-      picked <= N'(1) << schedule[0];
+      next_row <= (ROWS > 1) ? RW'(1) : 0;
       word_valid <= 1'b0;
     end else begin
       if (take) begin
-        row <= next_row;
-        source <= schedule[next_row];
-        picked <= N'(1) << schedule[next_row];
+        next_row <= (next_row == RW'(ROWS - 1)) ? 0 : next_row + 1'b1;
         word_valid <= 1'b1;
       end else if (out_ready) word_valid <= 1'b0;
     end

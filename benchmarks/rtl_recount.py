@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Counts modules of earlier counts again, after the library has changed: the same parameters, drawn contents.
+
+    python benchmarks/rtl_recount.py COUNTS.json...
+
+COUNTS.json: as ``benchmarks/rtl_cost.py`` reads; written anew in their place. What memories held is not in
+them, so entries, biases, shared weights and schedules are drawn (seed 1, as in ``rtl_sweep.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rtl_sweep import Draw, core_files, plan_of, table
+
+from sqz_hw.rtl.plan import Memory, Plan
+
+Values = Mapping[str, Any]
+Ports = dict[str, tuple[int, ...]]
+
+
+def pool_out(v: Values) -> int:
+    return int(v["WOUT"] if v["P"] == v["W"] else v["P"] // 2) * int(v["B"])
+
+
+PORTS: dict[str, Callable[[Values], Ports]] = {
+    "sqz_sparse_core": lambda v: {"in": (v["PIN"] * v["B"],), "out": (v["P"] * v["OUT"],)},
+    "sqz_max_pool": lambda v: {"in": (v["P"] * v["B"],), "out": (pool_out(v),)},
+    "sqz_reblock": lambda v: {"in": (v["PIN"] * v["B"],), "out": (v["POUT"] * v["B"],)},
+    "sqz_add": lambda v: {"a": (v["P"] * v["A"],), "b": (v["P"] * v["BB"],), "out": (v["P"] * v["OUT"],)},
+    "sqz_merge": lambda v: {"in": (v["WIDTH"],) * v["N"], "out": (v["WIDTH"],)},
+    "sqz_global_sum": lambda v: {"in": (v["P"] * v["B"],), "out": (v["OUT"],)},
+    "sqz_space_to_depth": lambda v: {"in": (v["B"],), "out": (v["B"],)},
+    "sqz_argmax": lambda v: {"in": (v["B"],), "out": (v["OUT"],)},
+    "sqz_fork": lambda v: {"in": (1,), "out": (1,) * v["N"]},
+}
+"""Bits of each stream, by the prefix of its ports."""
+
+
+def files_of(draw: Draw, module: str, v: Values) -> dict[str, Memory]:
+    """Drawn contents of a module's memories, by the parameter that names the file."""
+    if module == "sqz_sparse_core":
+        return core_files(draw, v)
+    if module == "sqz_global_sum" and v.get("INIT"):
+        return {"FILE": table(draw, v["OUT"], v["C"])}
+    if module == "sqz_merge":
+        cores = v["N"]
+        return {"FILE": (max(1, (cores - 1).bit_length()), tuple(draw.integers(0, cores, v["ROWS"]).tolist()))}
+    return {}
+
+
+def plan_again(rows: list[dict[str, Any]]) -> Plan:
+    """The modules of these rows, to be counted."""
+    found = []
+    for place, row in enumerate(rows):
+        values = {name: v for name, v in row["parameters"].items() if not isinstance(v, str)}
+        files = files_of(np.random.default_rng([1, place]), row["module"], values)
+        found.append((row["name"], row["module"], values, PORTS[row["module"]](values), files))
+    return plan_of(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("counts", nargs="+", type=Path)
+    options = parser.parse_args()
+    from sqz_hw.rtl.synthesis import count_plan, write_counts
+    from sqz_hw.rtl_flow import CACHE
+
+    for path in options.counts:
+        rows = json.loads(path.read_text())
+        family = rows[0].get("family", "xc7")
+        plan = plan_again(rows)
+        partial = path.with_suffix(".partial")
+        write_counts(plan, count_plan(plan, CACHE, family), partial, family)
+        os.replace(partial, path)
+        print(f"{path.name}: {len(rows)} modules")
+
+
+if __name__ == "__main__":
+    main()
