@@ -3,7 +3,8 @@
 * Its version is checked: everything here was read in and tried with that one.
 * Its random stamp is left out (``write_without_stamp``): same inputs, same bytes.
 * Its ``bit_exact`` type inference gets the rules it lacks (``enable_bit_exact``).
-* 1x1 convolutions keep their weights in memories (``keep_weights_in_memory``).
+* 1x1 convolutions keep their weights in memories (``keep_weights_in_memory``); with a stride they are
+  refused (``refuse_strided_1x1``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import hls4ml
 import numpy as np
 
-from sqz_hw.errors import ToolError
+from sqz_hw.errors import BadInputError, ToolError
 
 VERSION = "1.3.0"
 STAMP = "sqz"
@@ -54,6 +55,25 @@ def keep_weights_in_memory() -> None:
     from hls4ml.model.flow import update_flow
 
     update_flow("vivado:optimize", remove_optimizers=["vivado:optimize_pointwise_conv"])
+
+
+def refuse_strided_1x1(node: Any) -> None:
+    """Refuse a 1x1 convolution with a stride, for which hls4ml 1.3.0 has no kernel that keeps weights in memory.
+
+    Where ``filt_height`` is 1 its ``conv_2d_cl`` goes by ``compute_output_buffer_1d``, which strides along rows
+    only: every row is written, and the stream after it holds more than its shape says.
+
+    Raises:
+        BadInputError: the layer is one.
+    """
+    if node.class_name != "Conv2D" or node.get_attr("filt_height") != 1:
+        return
+    strides = (node.get_attr("stride_height"), node.get_attr("stride_width"))
+    if max(strides) > 1:
+        raise BadInputError(
+            f"layer {node.name}: HLS C++ needs a stride of 1 for a 1x1 kernel, not {max(strides)} (hls4ml {VERSION} strides "
+            "along rows only); use a larger kernel, or stride 1"
+        )
 
 
 @cache

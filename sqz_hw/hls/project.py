@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from sqz_hw.errors import BadInputError
-from sqz_hw.hls.hls4ml_compat import write_without_stamp
+from sqz_hw.hls.hls4ml_compat import refuse_strided_1x1, write_without_stamp
 
 CONFIG_FILE = "hls4ml_config.yml"
 
@@ -22,8 +22,10 @@ def write_project(graph: Any, folder: Path) -> None:
         folder: where to; it is made if it is missing.
 
     Raises:
-        BadInputError: the folder cannot be written.
+        BadInputError: the folder cannot be written; a layer's kernel of hls4ml would not compute it.
     """
+    for node in graph.get_layers():
+        refuse_strided_1x1(node)
     graph.config.config["OutputDir"] = str(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

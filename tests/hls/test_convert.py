@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import hls4ml
 import numpy as np
 import pytest
 import yaml
@@ -218,6 +219,28 @@ def test_a_project_folder_that_cannot_be_written(tiny_model, tmp_path):
     graph = convert(tiny_model, ConversionOptions(PART), Decisions(), tmp_path / "hls")
     with pytest.raises(BadInputError, match=r"cannot be written .*; choose another --output, or make room"):
         write_project(graph, tmp_path / "file" / "hls")
+
+
+def test_a_1x1_convolution_with_a_stride_is_refused(tmp_path):
+    """Its C-simulation stops, since every row is written. A stride of 1, and a 3x3 with one, are written."""
+    arch = replace(tiny_architecture(), conv1_kernel=1, conv1_stride=2, conv1_padding=0)
+    graph = convert(random_model(arch), ConversionOptions(PART), Decisions(), tmp_path / "hls")
+    with pytest.raises(
+        BadInputError, match=r"layer conv1: HLS C\+\+ needs a stride of 1 for a 1x1 kernel, not 2 .*; use a larger kernel"
+    ):
+        write_project(graph, tmp_path / "hls")
+    assert not (tmp_path / "hls").exists()
+    for kernel, stride in ((1, 1), (3, 2)):
+        fine = replace(arch, conv1_kernel=kernel, conv1_stride=stride)
+        graph = convert(random_model(fine), ConversionOptions(PART), Decisions(), tmp_path / "hls")
+        write_project(graph, tmp_path / f"{kernel}")
+
+
+@pytest.mark.parametrize("backend", ["vitis", "vivado"])
+def test_hls4ml_strides_a_row_of_taps_along_rows_only(backend):
+    """Fails when upstream has mended it: then 1x1 convolutions with a stride can be had."""
+    header = Path(hls4ml.__file__).parent / "templates" / backend / "nnet_utils" / "nnet_conv2d_stream.h"
+    assert "compute_output_buffer_1d" in header.read_text()
 
 
 def test_layers_without_decisions_keep_hls4mls_depths(tiny_model, tmp_path):

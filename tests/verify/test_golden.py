@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from models import random_images, random_model, tiny_architecture
 
@@ -230,6 +230,7 @@ def nets(draw):
 
 def check_net(net, folder, *, csim=False):
     arch, options = net
+    assume(not csim or arch.conv1_kernel > 1 or arch.conv1_stride == 1)  # refused: test_convert.py
     model = random_model(arch, **options)
     design = make_design(model, folder / "hls", write=csim)
     images = random_images(arch, 3)
