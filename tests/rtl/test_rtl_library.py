@@ -142,6 +142,18 @@ def test_global_sum_begins_with_the_border_and_ends_at_the_map(
     )  # fmt: skip
 
 
+def test_global_sums_of_many_channels_begin_with_a_table_of_several_banks(tmp_path: Path) -> None:
+    maps = RNG.integers(0, 256, (3, 2, 2, 700))
+    border = RNG.integers(0, 1000, 700)
+    truth = (maps.sum((1, 2)) + border)[:, None, None, :]
+    check(
+        "sqz_global_sum",
+        {"B": 8, "C": 700, "P": 1, "BLOCKS": 4, "W": 2, "INIT": 1, "FILE": "sums.mem", "OUT": 12},
+        [words_of(maps, 1)], [words_of(truth, 1)], 8, 12, tmp_path, reset_at=999,
+        memories={"sums.mem": (12, border.tolist())},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("channels", [1, 10])
 def test_argmax(tmp_path: Path, channels: int) -> None:
     scores = RNG.integers(0, 6, (40, 1, 1, channels))
@@ -152,15 +164,19 @@ def test_argmax(tmp_path: Path, channels: int) -> None:
     )  # fmt: skip
 
 
-def test_merge_takes_words_in_the_order_of_its_table(tmp_path: Path) -> None:
-    table = (0, 2, 1, 1, 0, 2, 2)
-    frames = RNG.integers(0, 256, (6, len(table), 1))
-    sources = [frames[:, [i for i, t in enumerate(table) if t == core]].reshape(-1, 1) for core in range(3)]
+@pytest.mark.parametrize(
+    ("cores", "rows"), [(2, 7), (3, 7), (4, 64), (5, 256), (6, 257), (7, 300), (9, 600), (13, 1000), (17, 70)]
+)
+def test_merge_takes_words_in_the_order_of_its_table(tmp_path: Path, cores: int, rows: int) -> None:
+    """Tables of one bank and of several, the last of one word and of more; choices of one level to three."""
+    order = [*range(cores), *RNG.integers(0, cores, rows).tolist()][:rows]
+    frames = RNG.integers(0, 256, (6, rows, 1))
+    sources = [frames[:, [i for i, t in enumerate(order) if t == core]].reshape(-1, 1) for core in range(cores)]
     most = max(len(s) for s in sources)
     padded = [np.concatenate([s, np.zeros((most - len(s), 1), np.int64)]) for s in sources]
     check(
-        "sqz_merge", {"WIDTH": 8, "N": 3, "ROWS": len(table), "FILE": "table.mem"}, padded,
-        [frames.reshape(-1, 1)], 8, 8, tmp_path, memories={"table.mem": (2, table)}, reset_at=30,
+        "sqz_merge", {"WIDTH": 8, "N": cores, "ROWS": rows, "FILE": "table.mem"}, padded,
+        [frames.reshape(-1, 1)], 8, 8, tmp_path, memories={"table.mem": (5, tuple(order))}, reset_at=30,
     )  # fmt: skip
 
 
