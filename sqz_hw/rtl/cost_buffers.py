@@ -17,7 +17,7 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram_shape,
     tree_luts,
 )
-from sqz_hw.rtl.cost_tables import INPUTS, table_blocks, table_features
+from sqz_hw.rtl.cost_tables import table_feature
 
 
 def _row_bits(rows: int) -> int:
@@ -48,8 +48,8 @@ def pool_memory(v: Values) -> tuple[int, float]:
 def pool_lut(v: Values) -> Features:
     """Comparisons and choices along both directions; what the memories are chosen and written by.
 
-    The larger of two numbers is a choice for each bit, and a comparison: a LUT takes two bits of each number
-    and what the bits below say; the last is the choice's own.
+    The larger of two numbers (``sqz_larger``) is a choice of three inputs a bit, but for one; beside each fits a bit of
+    its carry chain, of two inputs.
     """
     bits, pixels, out = v["B"], v["P"], _pool_out(v)
     several, deep, family = pixels < v["W"], v["W"] // pixels * v["C"], v.get(ULTRASCALE, 0)
@@ -57,7 +57,7 @@ def pool_lut(v: Values) -> Features:
     along = 2 * out if several else sum(min(2, max(0, v["W"] - 1 - 2 * o)) for o in range(out))
     memories = [(v["C"], out * bits)] if several else []
     memories += [] if v["BLOCK_RAM"] else [(deep, pixels * bits)]
-    logic = bits * (2 * there + along + out)  # kept and passed on, along the row, into the word out
+    logic = bits * (there + out)  # kept, into the word out
     for words, width in memories:
         rows, _ = lut_ram_shape(words, width, family)
         logic += int(width * tree_luts(rows)) + (rows if rows > 1 else 0)
@@ -65,8 +65,21 @@ def pool_lut(v: Values) -> Features:
         logic += int(pixels * bits * tree_luts(block_ram_shape(deep, pixels * bits)[1]))
     return {
         "one": 1.0, "columns": float(several), "logic": float(logic),
-        "compared": (bits - 2) / 2 * (there + along),
+        "larger": (bits - 1) * float(there + along),
+        "counters": float(_pool_counters(v)), "outside": float(bits * _outside(v)),
     }  # fmt: skip
+
+
+def _pool_counters(v: Values) -> int:
+    """Bits of the places in a row and in the map, and in a block."""
+    columns = v["W"] // v["P"]
+    counted = bits_for(columns * v["C"]) + bits_for(v["H"])
+    return counted + (bits_for(v["C"]) + bits_for(columns) if columns > 1 else 0)
+
+
+def _outside(v: Values) -> int:
+    """Pixels that are zero in a row's last word only."""
+    return v["W"] - v.get("WIDTH", v["W"]) if v["P"] < v["W"] else 0
 
 
 def pool_ff(v: Values) -> Features:
@@ -159,18 +172,24 @@ def sum_lut(v: Values) -> Features:
     """The word's shift register, what the sum goes on from, the table that the sums begin with.
 
     Two rows of LUT RAM are chosen from in the LUT that begins or goes on; more before it. To enable a row's
-    writing takes about four. A table has two choices a LUT; with P = 1, where nothing shifts, its path is the
-    module's longest, and 64 words of a bit take about two LUTs.
+    writing takes about four.
     """
     rows, _ = lut_ram_shape(v["C"], v["OUT"], v.get(ULTRASCALE, 0))
     words = v["C"] if v.get("INIT") else 0
-    if v["P"] == 1:
-        table = 2 * table_blocks(v, "FILE", words, v["OUT"])
-    else:
-        table = sum(table_features("table", v, "FILE", words, v["OUT"]).values()) / 2
     shifted = (v["P"] - _sum_columns(v)[1]) * v["B"] if v["P"] > 1 else 0
     chosen = v["OUT"] * (1 + (tree_luts(rows) if rows > 2 else 0))
-    return {"one": 1.0, "logic": shifted + chosen + (4 * rows if rows > 1 else 0), "table": table}
+    return {
+        "one": 1.0,
+        "logic": shifted + chosen + (4 * rows if rows > 1 else 0),
+        "table": table_feature(v, "FILE", words, v["OUT"]),
+        "counters": float(_sum_counters(v)),
+    }
+
+
+def _sum_counters(v: Values) -> int:
+    """Bits of the channel, of the one that is read next, of the block and of the pixel."""
+    counted = bits_for(v["C"]) * (2 if v.get("INIT") else 1) + bits_for(v.get("BLOCKS", 64))
+    return counted + (bits_for(v["P"]) if v["P"] > 1 else 0)
 
 
 def sum_ff(v: Values) -> Features:
@@ -180,7 +199,6 @@ def sum_ff(v: Values) -> Features:
     registers += bits_for(v.get("BLOCKS", 64)) + (bits_for(v["P"]) if v["P"] > 1 else 0)
     if columns > 1 and v.get("WIDTH", columns * v["P"]) < columns * v["P"]:
         registers += bits_for(columns)
-    if v.get("INIT") and v.get("FILE.choices", 1):  # a table's word is read into a register of its own
-        small = v["C"] <= 1 << INPUTS and "FILE.blocks" in v  # bits that are always equal share one
-        registers += min(v["OUT"], v["FILE.blocks"]) if small else v["OUT"]
+    if v.get("INIT"):  # the table's word, and the channel that is read next
+        registers += v.get("FILE.bits", v["OUT"]) + bits_for(v["C"])
     return {"registers": float(registers)}

@@ -11,14 +11,14 @@ from sqz_hw.rtl.cost_memory import (
     bits_for,
     block_ram,
     block_ram_shape,
-    choice_luts,
+    choose_luts,
     entry_tiles,
     lut_ram,
     lut_ram_reads,
     lut_ram_shape,
     tree_luts,
 )
-from sqz_hw.rtl.cost_tables import table_blocks, table_features
+from sqz_hw.rtl.cost_tables import table_feature
 
 
 def window_depth(v: Values) -> tuple[int, bool]:
@@ -122,26 +122,16 @@ def core_lut(v: Values) -> Features:
         "window": float(v["TAPS"] > 1),
         **{part: found.get(part, 0.0) for part in _PARTS},
         "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "drain": v["Q"] * (v["SUM"] + v["PACK"]) * choice_luts(v["P"] // v["Q"]),  # a carry if packed
+        "drain": v["Q"] * (v["SUM"] + v["PACK"]) * choose_luts(v["P"] // v["Q"]),  # a carry if packed
         "requantise": float(v["Q"] * v["TOTAL"]),
         "saturate": float(v["Q"] * v["OUT"]),
-        **table_features("biases", v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
+        "biases": table_feature(v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
         "segments": float(width * segments) if segments > 1 else 0.0,
-        **_entries(v, width),
-        "weights": table_blocks(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
+        "entries": table_feature(v, "ENTRY_FILE", _last_words(v), width),
+        "weights": table_feature(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
         "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }
-
-
-def _entries(v: Values, width: int) -> Features:
-    """Entries in LUTs. For UltraScale they are mapped by themselves (``synthesis``)."""
-    words = _last_words(v)
-    if not v.get(ULTRASCALE):
-        return {**table_features("entries", v, "ENTRY_FILE", words, width), "rom": 0.0}
-    chosen = width * tree_luts(-(-words // 64)) if words > 128 else 0.0  # MUXF7 joins two
-    blocks = table_blocks(v, "ENTRY_FILE", words, width)
-    return {"entries_small": 0.0, "entries_choices": 0.0, "rom": blocks + chosen}
 
 
 def _last_words(v: Values) -> int:

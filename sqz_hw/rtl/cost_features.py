@@ -21,8 +21,8 @@ from sqz_hw.rtl.cost_buffers import (
     sum_memory,
 )
 from sqz_hw.rtl.cost_core import core_ff, core_lut, core_memory
-from sqz_hw.rtl.cost_memory import Features, Values, bits_for, block_ram, tree_luts
-from sqz_hw.rtl.cost_tables import table_blocks, table_features
+from sqz_hw.rtl.cost_memory import Features, Values, bits_for, block_ram, choose_luts
+from sqz_hw.rtl.cost_tables import table_feature
 
 
 def add_lut(v: Values) -> Features:
@@ -45,26 +45,20 @@ def add_ff(v: Values) -> Features:
 
 
 def merge_lut(v: Values) -> Features:
-    """A tree of the cores' words with their valid; the table twice: as a number, and as a bit for each core.
-
-    The table is on the module's longest path: a LUT for 64 words of a bit, and more for what it becomes. Its
-    second form, a bit for each core, is not always: of that the mapper makes choices.
-    """
-    cores, number = v["N"], bits_for(v["N"])
+    """The choice among the cores' words with their valid, the table, ready for each core, the row."""
+    cores = v["N"]
     return {
-        "tree": (v["WIDTH"] + 1) * tree_luts(cores),
-        "blocks": table_blocks(v, "FILE", v["ROWS"], number),
-        "choices": table_features("table", v, "FILE", v["ROWS"], number)["table_choices"],
-        "cores": float(cores if cores > 2 else 1),  # of two cores each is the other's complement
+        "one": 1.0,
+        "tree": float((v["WIDTH"] + 1) * choose_luts(cores)),
+        "table": table_feature(v, "FILE", v["ROWS"], bits_for(cores)),
+        "cores": float(cores),
         "counters": float(bits_for(v["ROWS"])),
     }
 
 
 def merge_ff(v: Values) -> Features:
-    """The word out and its valid, the row, the core as a number and as a bit for each."""
-    cores = v["N"]
-    source = 2 if cores == 2 else cores + bits_for(cores)
-    return {"registers": float(v["WIDTH"] + 1 + bits_for(v["ROWS"]) + source)}
+    """The word out and its valid, the row, the core."""
+    return {"registers": float(v["WIDTH"] + 1 + bits_for(v["ROWS"]) + bits_for(v["N"]))}
 
 
 def fork_lut(v: Values) -> Features:

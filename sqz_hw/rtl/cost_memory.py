@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from operator import ge, le
 
 Values = Mapping[str, int]
 ULTRASCALE = "ULTRASCALE"
@@ -86,28 +85,18 @@ def bits_for(count: int) -> int:
     return max(1, (count - 1).bit_length())
 
 
-CHOICES = {
-    1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0, 5: 2.0, 6: 2.9, 7: 3.0, 8: 4.0, 10: 5.0, 12: 5.2, 14: 8.0, 16: 7.2,
-    20: 8.0, 24: 12.3, 28: 15.0, 32: 14.0,
-}  # fmt: skip
-"""By the sums that a requantiser takes in turn: LUTs of one bit of what chooses among them, in Yosys's
-netlists of cores of so many lanes (DSP slices, sums of 18 bits, one requantiser)."""
+def choose_luts(words: int) -> int:
+    """LUTs of one bit of ``sqz_choose``: four words each, and what is left over in LUTs of two.
 
-
-@cache
-def choice_luts(inputs: int) -> float:
-    """LUTs of one bit of the choice among a requantiser's sums.
-
-    Four sums of a bit fill a LUT with two bits of select, but Yosys's mapper prices a LUT of five inputs at 3
-    and one of six at 5, and two two-way choices fit five inputs: beyond four sums it makes about
-    (inputs - 1) / 2 LUTs, more than need be. Between the numbers measured (``CHOICES``) it is interpolated;
-    above them each further sum takes half a LUT.
+    Two left-over words that the last two-way choice takes are in its LUT.
     """
-    above = max(CHOICES)
-    if inputs > above:
-        return CHOICES[above] + (inputs - above) / 2
-    low, high = (pick(n for n in CHOICES if side(n, inputs)) for pick, side in ((max, le), (min, ge)))
-    return CHOICES[low] + (CHOICES[high] - CHOICES[low]) * (inputs - low) / max(1, high - low)
+    if words <= 4:
+        return int(words > 1)
+    groups, rest = -(-words // 4), words % 4
+    left = groups
+    while left > 4 and left % 4 == 1:  # goes up by itself
+        left = -(-left // 4)
+    return words // 4 + (rest == 3 or (rest == 2 and left % 4 != 2)) + choose_luts(groups)
 
 
 def tree_luts(inputs: int) -> float:

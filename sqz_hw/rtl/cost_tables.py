@@ -1,90 +1,87 @@
-"""Tables in LUTs, priced by what they hold.
+"""Tables in LUTs (``sqz_table``), priced by what they hold.
 
-Yosys makes a read-only memory without block RAM a tree of two-way choices by the address bits, the lowest
-at the leaves. Equal parts of the tree (or complements of each other) are one, over all bits of a word: a
-reduced ordered decision diagram (Bryant 1986, IEEE Trans. Computers C-35, 677). A table of 64 words takes
-a LUT for each bit that differs. Of a larger one the mapper makes LUTs of a few nodes each, many more than
-one for 64 words of a bit, unless the path through it is the module's longest. Both are counted here; how many
-make a LUT is fitted. Where a table's words are not known yet, it is taken for a random one of as many.
+They are mapped by themselves, in banks of 256 words: a bit of a bank is a function of eight address bits, which
+fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven takes two, on
+six or fewer one, and one that is constant, an address bit, or equal to another (or its complement) none. Banks
+are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words are not known yet, each bit
+is taken to depend on all of a bank's address bits.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
+from sqz_hw.rtl.cost_memory import choose_luts
+
 Words = tuple[int, tuple[int, ...]]
 """Bits of a word, and the words."""
+BANK = 256
+"""Words of a bank of ``sqz_table``."""
 INPUTS = 6
 """Of a LUT."""
-_EXACT = 20.0
-"""Above so many bits the number of distinct functions is without bound."""
 
 
-class Table(NamedTuple):
-    """What a table holds, equal (or complementary) parts counted once.
-
-    Attributes:
-        choices: two-way choices, nodes of the diagram, but those that are an address bit itself.
-        blocks: functions of the lowest six address bits.
-    """
-
-    choices: float
-    blocks: float
-
-
-def table_of(table: Words) -> Table:
-    """A table that is known.
+def table_luts(table: Words) -> int:
+    """LUTs of a table that is known.
 
     Args:
-        table: bits of a word, and the words; what is beyond the last word may be anything.
+        table: bits of a word, and the words.
     """
     width, words = table
-    deep = max(INPUTS, (len(words) - 1).bit_length())
-    # An edge is twice its node's number, plus 1 if it complements; node 0 is the constant 0; -1: anything.
-    edges = np.full((width, 1 << deep), -1, np.int64)
+    whole = sum(_bank_luts(width, words[first : first + BANK]) for first in range(0, len(words), BANK))
+    return whole + int(width * choose_luts(-(-len(words) // BANK)))
+
+
+def table_bits(table: Words) -> int:
+    """Flip-flops of what is read: within a bank bits that are always equal share one, and constants have none."""
+    width, words = table
+    if len(words) > BANK:
+        return width
+    columns = {tuple(word >> bit & 1 for word in words) for bit in range(width)}
+    return len([column for column in columns if len(set(column)) > 1])
+
+
+def _bank_luts(width: int, words: tuple[int, ...]) -> int:
+    deep = max(1, (len(words) - 1).bit_length())
+    # 0, 1; beyond the last word: what the rest of the tree makes it
+    functions = np.full((width, 1 << deep), -1, np.int8)
     values = np.array(words, dtype=object)
     for bit in range(width):
-        edges[bit, : len(words)] = (values >> bit & 1).astype(np.int64)
-    nodes, found, blocks = 1, 0, 0
-    bits: set[int] = set()  # nodes that are an address bit
-    for level in range(deep):
-        low, high = edges[:, 0::2], edges[:, 1::2]
-        low = np.where(low < 0, high, low)
-        high = np.where(high < 0, low, high)
-        flip = np.where(low < 0, 0, low & 1)
-        pairs = np.stack([low ^ flip, high ^ flip])
-        several = low != high
-        keys, which = np.unique(pairs[:, several], axis=1, return_inverse=True)
-        edges = low.copy()
-        edges[several] = 2 * (nodes + which.ravel()) + flip[several]
-        own = np.flatnonzero((keys[0] == 0) & (keys[1] == 1))
-        bits |= {nodes + int(number) for number in own}
-        nodes += keys.shape[1]
-        found += keys.shape[1] - len(own)
-        if level == INPUTS - 1:
-            blocks = len(set((edges[edges > 1] >> 1).tolist()) - bits)
-    return Table(found, blocks)
+        functions[bit, : len(words)] = (values >> bit & 1).astype(np.int8)
+    size = 1
+    while size < 1 << deep:  # a part that is beyond the last word is as its neighbour
+        parts = functions.reshape(width, -1, 2, size)
+        unknown = parts[:, :, 1, :1] < 0
+        parts[:, :, 1] = np.where(unknown, parts[:, :, 0], parts[:, :, 1])
+        size *= 2
+    luts, seen = 0, set()
+    for function in functions:
+        kept = function ^ function[0]
+        if (key := kept.tobytes()) in seen:
+            continue
+        seen.add(key)
+        inputs = sum(_depends(kept, place) for place in range(deep))
+        luts += 0 if inputs < 2 else 1 << max(0, inputs - INPUTS)
+    return luts
 
 
-@cache
-def random_table(words: int, width: int) -> Table:
-    """What a table of random words is expected to hold."""
-    whole, found = 4, 0.0
-    while whole < 2 * words:
-        reached = width * words / whole  # parts of the tree that depend on so many addresses
-        bits = whole - 1.0  # 2**bits functions up to complement
-        found += reached if bits > _EXACT else 2**bits * -math.expm1(-reached / 2**bits)
-        whole *= 2
-    return Table(found, width * -(-words // (1 << INPUTS)))
+def _depends(function: np.ndarray, place: int) -> bool:
+    halves = function.reshape(-1, 2, 1 << place)
+    return bool((halves[:, 0] != halves[:, 1]).any())
+
+
+def random_luts(words: int, width: int) -> int:
+    """LUTs of a table of random words."""
+    banks, rest = divmod(words, BANK)
+    last = (rest - 1).bit_length() if rest else 0
+    each = 4 * banks + (0 if last == 0 else 1 << max(0, last - INPUTS))
+    return int(width * (each + choose_luts(banks + (rest > 0))))
 
 
 def used_tables(parameters: Mapping[str, int | str], memories: Mapping[str, Words]) -> dict[str, int]:
-    """What the tables hold that a module's file parameters name: ``Table``'s attributes by parameter.
+    """LUTs and registers of the tables that a module's file parameters name, by parameter.
 
     Of a core's entries only the last segment is one, and that if it is in LUTs.
     """
@@ -96,34 +93,17 @@ def used_tables(parameters: Mapping[str, int | str], memories: Mapping[str, Word
             segments = -(-int(parameters["ENTRIES"]) // int(parameters["SEGMENT"]))
             name = f"{name}.{segments - 1:02d}.mem" if parameters["LUT_LAST"] else ""
         if name in memories:
-            about = table_of(memories[name])
-            found |= {f"{parameter}.{what}": int(count) for what, count in about._asdict().items()}
+            found[f"{parameter}.luts"] = table_luts(memories[name])
+            found[f"{parameter}.bits"] = table_bits(memories[name])
     return found
 
 
-def table_features(
-    name: str, values: Mapping[str, int], parameter: str, words: int, width: int
-) -> dict[str, float]:
-    """Features of a module with a table: blocks of a small one, choices of a larger one.
+def table_feature(values: Mapping[str, int], parameter: str, words: int, width: int) -> float:
+    """LUTs of a module's table, known or not.
 
     Args:
-        name: what the features' names begin with.
-        values: parameters and, if they are known, what the tables hold.
+        values: parameters and, if they are known, what the tables take.
         parameter: that names the table's file.
         words, width: the table's; 0 words for none.
     """
-    about = random_table(words, width) if words else Table(0.0, 0.0)
-    if words and f"{parameter}.choices" in values:
-        about = Table(values[f"{parameter}.choices"], values[f"{parameter}.blocks"])
-    small = words <= 1 << INPUTS
-    return {
-        f"{name}_small": about.blocks if small else 0.0,
-        f"{name}_choices": 0.0 if small else about.choices,
-    }
-
-
-def table_blocks(values: Mapping[str, int], parameter: str, words: int, width: int) -> float:
-    """LUTs of a table on a short path: one for 64 words of a bit."""
-    if not words:
-        return 0.0
-    return values.get(f"{parameter}.blocks", random_table(words, width).blocks)
+    return float(values.get(f"{parameter}.luts", random_luts(words, width))) if words else 0.0
