@@ -31,7 +31,7 @@ from sqz_hw.rtl.cost_features import MODULES
 from sqz_hw.rtl.cost_memory import ULTRASCALE
 
 Row = Mapping[str, Any]
-WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE")
+WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE", "MAGNITUDE")
 """Parameters that follow from a core's weights."""
 RIDGE = 3e-3
 """Keeps coefficients near EXPECTED that the modules at hand cannot tell apart."""

@@ -167,6 +167,7 @@ def _parameters(
     low, high = reach
     sums = signed_bits(low, high)
     bias_bits = signed_bits(min(rows.biases), max(rows.biases))
+    magnitude = rows.magnitude_bits(range(len(rows.weights)))
     bits = 1 if folding.dense else rows.gap_bits
     width = bits + rows.code_bits
     return {
@@ -181,7 +182,7 @@ def _parameters(
         "BLOCK_RAM": int(folding.block_ram),
         "QUEUE": 16, "OUT": rows.out_type.width, "SUM": sums, "BIAS": bias_bits,
         "TOTAL": max(sums + rows.up, bias_bits) + 1, "ROWS": -(-len(rows.weights) // folding.cores),
-        "VALUE": rows.plain_bits + max(rows.shifts), "SPLIT": PORT - rows.pixel.width,
+        "VALUE": rows.plain_bits + max(rows.shifts), "MAGNITUDE": magnitude, "SPLIT": PORT - rows.pixel.width,
     }  # fmt: skip
 
 

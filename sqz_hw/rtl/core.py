@@ -169,7 +169,7 @@ def _core(rows: Rows, folding: Folding, pixels_in: int, number: int, chosen: lis
         "CODE_BITS": rows.code_bits, "VALUE": value, "SHIFT1": rows.shifts[0], "SHIFT3": rows.shifts[1],
         "SHARED": int(rows.books is not None), "CODEBOOK_FILE": f"{name}.codebook.mem",
         "PACK": int(folding.lanes == "packed"), "SPLIT": PORT - rows.pixel.width,
-        "LUTS": int(folding.lanes == "lut"), "SUM": sums, "UP": rows.up, "BIAS": bias_bits, "TOTAL": total,
+        "LUTS": int(folding.lanes == "lut"), "MAGNITUDE": rows.magnitude_bits(chosen), "SUM": sums, "UP": rows.up, "BIAS": bias_bits, "TOTAL": total,
         "DROP": rows.fraction - out.fraction, "ROUNDING": ROUNDINGS[out.rounding], "OUT": out.width,
         "OUT_SIGNED": int(out.signed), "SATURATE": int(out.saturation == "SAT"), "QUEUE": 16,
         "ENTRY_FILE": name, "BIAS_FILE": f"{name}.bias.mem",

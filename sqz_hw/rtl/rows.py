@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -101,6 +101,17 @@ class Rows:
     def shift(self, row: int) -> int:
         """Bits that the codes of a row move up."""
         return self.shifts[0] if row < self.singles else self.shifts[1]
+
+    @cached_property
+    def _largest(self) -> tuple[int, ...]:
+        """Each row's largest weight on the common grid, without its sign."""
+        return tuple(
+            int(np.abs(row).max(initial=0)) << self.shift(number) for number, row in enumerate(self.weights)
+        )
+
+    def magnitude_bits(self, chosen: Iterable[int]) -> int:
+        """Bits of the largest weight of some rows, on the common grid and without its sign."""
+        return max(1, max(self._largest[row] for row in chosen).bit_length())
 
     @cached_property
     def books(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

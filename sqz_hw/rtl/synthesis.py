@@ -40,7 +40,7 @@ LUT_RAM = {
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
 DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
 """Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
-ALONE = ("sqz_table", "sqz_choose4", "sqz_larger")  # sqz_table_bank is a sqz_table* too
+ALONE = ("sqz_table", "sqz_choose4", "sqz_larger", "sqz_product")  # sqz_table_bank is a sqz_table* too
 """Modules that are mapped by themselves: they are small, and fill LUTs better so."""
 SCHEMA = 5
 BATCH = "batch"

@@ -2,7 +2,7 @@
 // (pixel 1 << SPLIT | pixel 0) * weight adds both sums in one register; the lower one must stay within
 // SPLIT bits (proven for every row when the design is generated), and a negative lower sum has borrowed
 // one from the upper, which `carry` gives back.
-// With LUTS, products are built of LUTs.
+// With LUTS, products are built of LUTs: of the weight's magnitude, which all lanes share; its sign adds or subtracts.
 // `pixels` comes three clocks after weight, first and capture (they are delayed here).
 `default_nettype none
 module sqz_lanes #(
@@ -12,7 +12,8 @@ module sqz_lanes #(
     parameter int SUM = 17,     // bits of a sum, signed
     parameter int PACK = 1,
     parameter int SPLIT = 18,
-    parameter int LUTS = 0
+    parameter int LUTS = 0,
+    parameter int MAGNITUDE = VALUE  // bits of the largest weight without its sign
 ) (
     input  wire                    clk,
     input  wire                    rst,
@@ -63,25 +64,39 @@ module sqz_lanes #(
       assign sums[2*d*SUM+:2*SUM] = {high, low};
       assign carry[2*d+:2] = {low[SUM-1], 1'b0};
     end
+  end else if (LUTS != 0) begin : gen_luts
+    wire [VALUE-1:0] size = weight2[VALUE-1] ? -weight2 : weight2;
+    reg [MAGNITUDE-1:0] magnitude3;
+    reg negative3, negative4;
+    always @(posedge clk) begin
+      magnitude3 <= size[MAGNITUDE-1:0];
+      negative3  <= weight2[VALUE-1];
+      negative4  <= negative3;
+    end
+    for (genvar l = 0; l < P; l++) begin : gen_lane
+      wire [B+MAGNITUDE-1:0] made;
+      reg [B+MAGNITUDE-1:0] product;
+      reg [SUM-1:0] total, held;
+      sqz_product #(.B(B), .M(MAGNITUDE)) multiply (
+          .pixel(pixels[l*B+:B]), .magnitude(magnitude3), .product(made)
+      );
+      // One bit more below carries the one that a subtraction adds.
+      wire [SUM:0] next = {first_at[3] ? {SUM{1'b0}} : total, 1'b1} + {SUM'(product) ^ {SUM{negative4}}, negative4};
+      always @(posedge clk) begin
+        product <= made;
+        total   <= next[SUM:1];
+        if (capture_at[3]) held <= total;
+      end
+      assign sums[l*SUM+:SUM] = held;
+      assign carry[l] = 1'b0;
+    end
   end else begin : gen_single
     for (genvar l = 0; l < P; l++) begin : gen_lane
       reg signed [B+VALUE:0] product;
       reg signed [SUM-1:0] total, held;
       wire signed [B:0] pixel = $signed({1'b0, pixels[l*B+:B]});
-      if (LUTS != 0) begin : gen_luts
-        // Partial products, so that no synthesis tool takes a DSP for them: weight bit by weight bit.
-        reg signed [B+VALUE:0] sum;
-        always @* begin
-          sum = 0;
-          for (int i = 0; i < VALUE - 1; i++)
-            if (weight3[i]) sum = sum + ((B + VALUE + 1)'(pixel) <<< i);
-          if (weight3[VALUE-1]) sum = sum - ((B + VALUE + 1)'(pixel) <<< (VALUE - 1));
-        end
-        always @(posedge clk) product <= sum;
-      end else begin : gen_dsp
-        always @(posedge clk) product <= pixel * weight3;
-      end
       always @(posedge clk) begin
+        product <= pixel * weight3;
         total <= (first_at[3] ? $signed({SUM{1'b0}}) : total) + SUM'(product);
         if (capture_at[3]) held <= total;
       end

@@ -35,6 +35,7 @@ module sqz_sparse_core #(
     parameter int PACK = 1,
     parameter int SPLIT = 18,
     parameter int LUTS = 0,
+    parameter int MAGNITUDE = VALUE,  // bits of the largest of them without its sign
     parameter int SUM = 17,
     parameter int UP = 0,
     parameter int BIAS = 12,
@@ -113,7 +114,8 @@ module sqz_sparse_core #(
   wire [P*SUM-1:0] sums;
   wire [P-1:0] carry;
   sqz_lanes #(
-      .P(P), .B(B), .VALUE(VALUE), .SUM(SUM), .PACK(PACK), .SPLIT(SPLIT), .LUTS(LUTS)
+      .P(P), .B(B), .VALUE(VALUE), .SUM(SUM), .PACK(PACK), .SPLIT(SPLIT), .LUTS(LUTS),
+      .MAGNITUDE(MAGNITUDE)
   ) lanes (
       .clk(clk), .rst(rst), .weight(weight), .first(first), .capture(capture), .pixels(pixels),
       .captured(captured), .sums(sums), .carry(carry)
