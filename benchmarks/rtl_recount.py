@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,9 @@ def files_of(draw: Draw, module: str, v: Values) -> dict[str, Memory]:
         return {"FILE": table(draw, v["OUT"], v["C"])}
     if module == "sqz_merge":
         cores = v["N"]
-        return {"FILE": (max(1, (cores - 1).bit_length()), tuple(draw.integers(0, cores, v["ROWS"]).tolist()))}
+        return {
+            "FILE": (max(1, (cores - 1).bit_length()), tuple(draw.integers(0, cores, v["ROWS"]).tolist()))
+        }
     return {}
 
 
@@ -80,7 +81,7 @@ def main() -> None:
         plan = plan_again(rows)
         partial = path.with_suffix(".partial")
         write_counts(plan, count_plan(plan, CACHE, family), partial, family)
-        os.replace(partial, path)
+        partial.replace(path)
         print(f"{path.name}: {len(rows)} modules")
 
 

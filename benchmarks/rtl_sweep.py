@@ -138,7 +138,8 @@ def sparse_core(draw: Draw) -> Drawn:
         "SLOTS": slots, "BLOCK_RAM": one_of(draw, [0, 1]) if taps == 1 else 0, "B": bits,
         "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": one_of(draw, [0, 1]),
         "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0 if shared else value - code,
-        "SHIFT3": 0, "SHARED": shared, "PACK": int(lanes == 1), "SPLIT": 24 - bits, "LUTS": int(lanes == 2), "MAGNITUDE": value - 1,
+        "SHIFT3": 0, "SHARED": shared, "PACK": int(lanes == 1), "SPLIT": 24 - bits, "LUTS": int(lanes == 2),
+        "MAGNITUDE": value - 1,
         "SUM": sums, "UP": 0, "BIAS": bias, "TOTAL": sums + 1, "DROP": one_of(draw, [5, 6, 7]), "ROUNDING": 2,
         "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
     }  # fmt: skip
@@ -165,7 +166,8 @@ def squeeze_core(draw: Draw) -> Drawn:
         "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1,
         "B": bits, "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": in_luts,
         "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared,
-        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "MAGNITUDE": value - 1, "SUM": sums, "UP": 0,
+        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "MAGNITUDE": value - 1,
+        "SUM": sums, "UP": 0,
         "BIAS": bias, "TOTAL": sums + one_of(draw, [0, 0, 1]), "DROP": one_of(draw, [5, 6, 7, 8]),
         "ROUNDING": 2, "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
     }  # fmt: skip

@@ -58,10 +58,10 @@ def keep_weights_in_memory() -> None:
 
 
 def refuse_strided_1x1(node: Any) -> None:
-    """Refuse a 1x1 convolution with a stride, for which hls4ml 1.3.0 has no kernel that keeps weights in memory.
+    """Refuse a 1x1 convolution with a stride: hls4ml 1.3.0 has no kernel for it that keeps weights in memory.
 
-    Where ``filt_height`` is 1 its ``conv_2d_cl`` goes by ``compute_output_buffer_1d``, which strides along rows
-    only: every row is written, and the stream after it holds more than its shape says.
+    Where ``filt_height`` is 1 its ``conv_2d_cl`` goes by ``compute_output_buffer_1d``, which strides along
+    rows only: every row is written, and the stream after it holds more than its shape says.
 
     Raises:
         BadInputError: the layer is one.
@@ -71,8 +71,8 @@ def refuse_strided_1x1(node: Any) -> None:
     strides = (node.get_attr("stride_height"), node.get_attr("stride_width"))
     if max(strides) > 1:
         raise BadInputError(
-            f"layer {node.name}: HLS C++ needs a stride of 1 for a 1x1 kernel, not {max(strides)} (hls4ml {VERSION} strides "
-            "along rows only); use a larger kernel, or stride 1"
+            f"layer {node.name}: HLS C++ needs a stride of 1 for a 1x1 kernel, not {max(strides)} "
+            f"(hls4ml {VERSION} strides along rows only); use a larger kernel, or stride 1"
         )
 
 

@@ -1,10 +1,10 @@
 """Tables in LUTs (``sqz_table``), priced by what they hold.
 
 They are mapped by themselves, in banks of 256 words: a bit of a bank is a function of eight address bits, which
-fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven takes two, on
-six or fewer one, and one that is constant, an address bit, or equal to another (or its complement) none. Banks
-are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words are not known yet, each bit
-is taken to depend on all of a bank's address bits.
+fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven takes
+two, on six or fewer one, and one that is constant, an address bit, or equal to another (or its complement)
+none. Banks are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words are not known
+yet, each bit is taken to depend on all of a bank's address bits.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sqz_hw.rtl.cost_memory import choose_luts
 
 Words = tuple[int, tuple[int, ...]]
 """Bits of a word, and the words."""
+Bits = NDArray[np.int8]
 BANK = 256
 """Words of a bank of ``sqz_table``."""
 INPUTS = 6
@@ -35,7 +37,7 @@ def table_luts(table: Words) -> int:
 
 
 def table_bits(table: Words) -> int:
-    """Flip-flops of what is read: within a bank bits that are always equal share one, and constants have none."""
+    """Flip-flops of what is read: in a table of one bank equal bits share one, and constants have none."""
     width, words = table
     if len(words) > BANK:
         return width
@@ -67,7 +69,7 @@ def _bank_luts(width: int, words: tuple[int, ...]) -> int:
     return luts
 
 
-def _depends(function: np.ndarray, place: int) -> bool:
+def _depends(function: Bits, place: int) -> bool:
     halves = function.reshape(-1, 2, 1 << place)
     return bool((halves[:, 0] != halves[:, 1]).any())
 

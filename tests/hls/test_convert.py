@@ -226,7 +226,8 @@ def test_a_1x1_convolution_with_a_stride_is_refused(tmp_path):
     arch = replace(tiny_architecture(), conv1_kernel=1, conv1_stride=2, conv1_padding=0)
     graph = convert(random_model(arch), ConversionOptions(PART), Decisions(), tmp_path / "hls")
     with pytest.raises(
-        BadInputError, match=r"layer conv1: HLS C\+\+ needs a stride of 1 for a 1x1 kernel, not 2 .*; use a larger kernel"
+        BadInputError,
+        match=r"layer conv1: HLS C\+\+ needs a stride of 1 for a 1x1 kernel, not 2 .*; use a larger kernel",
     ):
         write_project(graph, tmp_path / "hls")
     assert not (tmp_path / "hls").exists()

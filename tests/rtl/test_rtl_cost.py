@@ -152,7 +152,9 @@ def luts_by_hand(width: int, words: tuple[int, ...]) -> int:
         if tuple(column) in seen or tuple(1 - value for value in column) in seen:
             continue
         seen.add(tuple(column))
-        inputs = sum(any(column[i] != column[i ^ 1 << place] for i in range(len(words))) for place in range(deep))
+        inputs = sum(
+            any(column[i] != column[i ^ 1 << place] for i in range(len(words))) for place in range(deep)
+        )
         luts += 0 if inputs < 2 else max(1, 2 ** (inputs - 6))
     return luts
 
@@ -187,8 +189,12 @@ def test_only_a_last_segment_in_luts_is_a_table() -> None:
     memories = {"core.00.mem": (9, tuple(range(4096))), "core.01.mem": (9, (1, 2) * 452)}
     memories["core.bias.mem"] = (4, (3, 5, 6, 9))
     found = used_tables(parameters, memories)
-    assert set(found) == {f"{file}.{what}" for file in ("ENTRY_FILE", "BIAS_FILE") for what in ("luts", "bits")}
-    assert found["ENTRY_FILE.luts"] == 9  # 904 words of two that alternate: banks are free, their choice is not
+    assert set(found) == {
+        f"{file}.{what}" for file in ("ENTRY_FILE", "BIAS_FILE") for what in ("luts", "bits")
+    }
+    assert (
+        found["ENTRY_FILE.luts"] == 9
+    )  # 904 words of two that alternate: banks are free, their choice is not
     assert "ENTRY_FILE.luts" not in used_tables({**parameters, "LUT_LAST": 0}, memories)
 
 

@@ -171,7 +171,9 @@ def test_merge_takes_words_in_the_order_of_its_table(tmp_path: Path, cores: int,
     """Tables of one bank and of several, the last of one word and of more; choices of one level to three."""
     order = [*range(cores), *RNG.integers(0, cores, rows).tolist()][:rows]
     frames = RNG.integers(0, 256, (6, rows, 1))
-    sources = [frames[:, [i for i, t in enumerate(order) if t == core]].reshape(-1, 1) for core in range(cores)]
+    sources = [
+        frames[:, [i for i, t in enumerate(order) if t == core]].reshape(-1, 1) for core in range(cores)
+    ]
     most = max(len(s) for s in sources)
     padded = [np.concatenate([s, np.zeros((most - len(s), 1), np.int64)]) for s in sources]
     check(

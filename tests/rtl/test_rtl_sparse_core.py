@@ -12,7 +12,7 @@ from sqz_hw.design import ConvParameters, DesignLayer, Op
 from sqz_hw.fixed_point import FixedPoint
 from sqz_hw.rtl.core import Folding, clocks, make_cores
 from sqz_hw.rtl.cost_memory import block_ram, entry_tiles
-from sqz_hw.rtl.rows import rows_of
+from sqz_hw.rtl.rows import rows_of, signed_bits
 from sqz_hw.verify.convolution import Convolution
 
 PIXEL = FixedPoint(6, 1, False)
@@ -21,15 +21,15 @@ OUT = FixedPoint(6, 1, False, "RND_CONV", "SAT")
 
 def conv_layer(
     rng: np.random.Generator, name: str, shape: tuple[int, int, int], kernel: int, filters: int, integer: int,
-    density: float = 0.35,
+    density: float = 0.35, lowest: int = -15, highest: int = 15,
 ) -> DesignLayer:  # fmt: skip
-    weights = rng.integers(-15, 16, (kernel, kernel, shape[2], filters))
+    weights = rng.integers(lowest, highest + 1, (kernel, kernel, shape[2], filters))
     weights[rng.random(weights.shape) > density] = 0
     if filters > 2:
         weights[..., 1] = 0  # a row of zeros
     conv = ConvParameters(
         weights.astype(np.int64), rng.integers(-500, 500, filters).astype(np.int64),
-        FixedPoint(5, integer, True), FixedPoint(12, integer - 2, True), FixedPoint(28, 10, True), 1,
+        FixedPoint(max(5, signed_bits(lowest, highest)), integer, True), FixedPoint(12, integer - 2, True), FixedPoint(28, 10, True), 1,
     )  # fmt: skip
     return DesignLayer(
         name, Op.CONV, ("a",), ("b",), shape, (*shape[:2], filters), OUT, kernel=kernel, stride=1, conv=conv
@@ -85,6 +85,33 @@ def test_bit_exact_and_as_fast_as_predicted(tmp_path: Path, case: tuple) -> None
     supply = height * width * channels // pixels_in
     if supply < 0.8 * clocks(core, rows):  # else the input sets the pace
         assert interval == pytest.approx(clocks(core, rows), rel=0.02)
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("lowest", "highest"), [(-1, 1), (-2, 1), (-7, 6), (-16, 15), (-31, 31), (-60, 60), (-128, 127)]
+)
+def test_products_in_luts_of_any_magnitude(tmp_path: Path, lowest: int, highest: int) -> None:
+    """The lowest weight of a type has a bit more than its type's others; 1x1 rows lie on a grid of their own."""
+    rng = np.random.default_rng(8)
+    shape = (4, 6, 12)
+    main = conv_layer(rng, "f_expand3x3", shape, 3, 7, 0, lowest=lowest, highest=highest)
+    single = conv_layer(rng, "f_expand1x1", shape, 1, 4, 1, lowest=lowest, highest=highest)
+    main.conv.weights.setflags(write=True)
+    main.conv.weights[0, 0, 0, 0] = lowest
+    rows = rows_of(single, main, PIXEL, shape[2])
+    (core,) = make_cores(rows, Folding(6, 1, 2, "lut"), 2)
+    largest = [
+        int(np.abs(layer.conv.weights).max()) << shift
+        for layer, shift in zip((single, main), rows.shifts, strict=True)
+    ]
+    assert core.parameters["MAGNITUDE"] == max(largest).bit_length()
+    maps = rng.integers(0, 64, (3, *shape))
+    truth = np.concatenate([truth_of(layer, maps) for layer in (single, main)], axis=3)[..., list(core.rows)]
+    check(
+        "sqz_sparse_core", core.parameters, [words_of(maps, 2)], [words_of(truth, 6)], 6, 6, tmp_path,
+        memories=core.memories, reset_at=777,
+    )  # fmt: skip
 
 
 @needs_verilator
