@@ -48,8 +48,8 @@ def pool_memory(v: Values) -> tuple[int, float]:
 def pool_lut(v: Values) -> Features:
     """Comparisons and choices along both directions; what the memories are chosen and written by.
 
-    The larger of two numbers (``sqz_larger``) is a choice of three inputs a bit, but for one; beside each fits
-    a bit of its carry chain, of two inputs.
+    The larger of two numbers (``sqz_larger``) is a choice of three inputs a bit, but for one; beside each
+    fits a bit of its carry chain, of two inputs.
     """
     bits, pixels, out = v["B"], v["P"], _pool_out(v)
     several, deep, family = pixels < v["W"], v["W"] // pixels * v["C"], v.get(ULTRASCALE, 0)

@@ -1,10 +1,10 @@
 """Tables in LUTs (``sqz_table``), priced by what they hold.
 
-They are mapped by themselves, in banks of 256 words: a bit of a bank is a function of eight address bits, which
-fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven takes
-two, on six or fewer one, and one that is constant, an address bit, or equal to another (or its complement)
-none. Banks are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words are not known
-yet, each bit is taken to depend on all of a bank's address bits.
+They are mapped by themselves, in banks of 256 words: a bit of a bank is a function of eight address bits,
+which fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven
+takes two, on six or fewer one, and one that is constant, an address bit, or equal to another (or its
+complement) none. Banks are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words
+are not known yet, each bit is taken to depend on all of a bank's address bits.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ module sqz_lanes #(
       captured <= 1'b0;
     end else begin
       capture_at <= {capture_at[2:0], capture};
-      captured <= capture_at[3];
+      captured <= (LUTS != 0) ? capture_at[2] : capture_at[3];
     end
   end
 
@@ -76,16 +76,19 @@ module sqz_lanes #(
     for (genvar l = 0; l < P; l++) begin : gen_lane
       wire [B+MAGNITUDE-1:0] made;
       reg [B+MAGNITUDE-1:0] product;
-      reg [SUM-1:0] total, held;
+      reg [SUM-1:0] total, held;  // a sum is taken as it gets its last product, and the next begins with nothing
       sqz_product #(.B(B), .M(MAGNITUDE)) multiply (
           .pixel(pixels[l*B+:B]), .magnitude(magnitude3), .product(made)
       );
       // One bit more below carries the one that a subtraction adds.
-      wire [SUM:0] next = {first_at[3] ? {SUM{1'b0}} : total, 1'b1} + {SUM'(product) ^ {SUM{negative4}}, negative4};
+      wire [SUM:0] next = {total, 1'b1} + {SUM'(product) ^ {SUM{negative4}}, negative4};
       always @(posedge clk) begin
         product <= made;
-        total   <= next[SUM:1];
-        if (capture_at[3]) held <= total;
+        if (capture_at[2]) held <= next[SUM:1];
+      end
+      always @(posedge clk) begin
+        if (first_at[2]) total <= 0;
+        else total <= next[SUM:1];
       end
       assign sums[l*SUM+:SUM] = held;
       assign carry[l] = 1'b0;
