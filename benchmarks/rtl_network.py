@@ -59,6 +59,11 @@ def rows_of(report: dict[str, Any], counts: list[dict[str, Any]]) -> list[tuple[
         percent = 100 * used / budget
         text = f"{used:,} ({percent:.1f} %); model {guess:,} ({100 * (guess / used - 1):+.1f} %)"
         rows.append((f"{name}, counted by Yosys", text, f"at most {share:g} %", percent <= share))
+    apart = sum(row["unshared"] for row in counts)
+    budget = report["part"]["budget"]["LUT"]
+    rows.append(
+        ("LUT, if no two small ones shared one", f"{apart:,} ({100 * apart / budget:.1f} %)", "none", True)
+    )
     fps, wait = simulated["fps"], simulated["latency_us"]
     interval, guess = simulated["interval_cycles"], predicted["interval_cycles"]
     useful = float(report["notes"][0].split(": ")[2].split(" %")[0])

@@ -18,6 +18,7 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram_shape,
     tree_luts,
 )
+from sqz_hw.rtl.cost_products import product_luts
 from sqz_hw.rtl.cost_tables import table_feature
 
 
@@ -129,7 +130,7 @@ def core_lut(v: Values) -> Features:
         "segments": float(width * segments) if segments > 1 else 0.0,
         "entries": table_feature(v, "ENTRY_FILE", _last_words(v), width),
         "weights": table_feature(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
-        "products": float(v["P"] * v["VALUE"] * v["B"]) if v["LUTS"] else 0.0,
+        "products": v["P"] * product_luts(v["B"], v["MAGNITUDE"], v["SUM"]) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }
 
@@ -170,6 +171,6 @@ def core_ff(v: Values) -> Features:
         "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
         "weights": float(v["VALUE"]),
         "entries": float(v["GAP_BITS"] + v["CODE_BITS"]) if segments > 1 and v.get("LUT_LAST") else 0.0,
-        "products": float(v["P"] * (v["B"] + v["VALUE"] + 1)) if v["LUTS"] else 0.0,
+        "products": float(v["P"] * (v["B"] + v["MAGNITUDE"])) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }

@@ -42,7 +42,7 @@ DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
 """Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
 ALONE = ("sqz_table", "sqz_choose4", "sqz_larger", "sqz_product")  # sqz_table_bank is a sqz_table* too
 """Modules that are mapped by themselves: they are small, and fill LUTs better so."""
-SCHEMA = 5
+SCHEMA = 6
 BATCH = "batch"
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
@@ -55,6 +55,7 @@ class Count:
     Attributes:
         lut: logic, LUT RAM and shift registers together.
         lut_ram, srl: of them, LUT RAM and shift registers.
+        unshared: as ``lut``, if no two small LUTs shared one (the estimate lets them wherever their inputs allow).
         ff, dsp: flip-flops, DSP slices.
         bram18, bram36: block RAMs of 18 and of 36 kbit.
         uram: UltraRAM blocks.
@@ -65,6 +66,7 @@ class Count:
     lut: int = 0
     lut_ram: int = 0
     srl: int = 0
+    unshared: int = 0
     ff: int = 0
     dsp: int = 0
     bram18: int = 0
@@ -265,6 +267,7 @@ def _read(about: Mapping[str, Any]) -> Count:
         raise ToolError(f"Yosys must map to primitives that are known here, not {', '.join(sorted(cells))}")
     return Count(
         lut=int(about["estimated_num_lc"]) + lut_ram + srl, lut_ram=lut_ram, srl=srl,
+        unshared=sum(cells.get(f"LUT{inputs}", 0) for inputs in range(1, 7)) + lut_ram + srl,
         ff=sum(n for name, n in cells.items() if name in ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")),
         dsp=sum(n for name, n in cells.items() if name.startswith("DSP")),
         bram18=sum(n for name, n in cells.items() if name.startswith("RAMB18")),

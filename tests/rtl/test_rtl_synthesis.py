@@ -8,11 +8,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl import synthesis
 from sqz_hw.rtl.bench import library_sources
+from sqz_hw.rtl.cost_memory import choose_luts
+from sqz_hw.rtl.cost_products import product_cells
+from sqz_hw.rtl.cost_tables import table_luts
 from sqz_hw.rtl.depth import REGISTERS, lut_levels, network_levels, paths_of
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.plan import Instance, Link, Plan
@@ -89,6 +93,53 @@ def test_ultrascale_slices_take_the_lanes_registers_and_adder(tmp_path: Path) ->
     assert registers == {"AREG": 0, "BREG": 2, "MREG": 1, "PREG": 1}
     assert [kind for kind in kinds if kind.startswith(("LUT", "CARRY"))] == []
     assert 34 <= kinds["FDRE"] <= 45  # two sums of 17 bits that wait; the first of three of a weight
+
+
+ALONE = """
+module batch (
+    input wire clk, input wire rst, input wire en, input wire [10:0] address, output wire [7:0] data,
+    input wire [3:0] select, input wire [16*9-1:0] words, output wire [8:0] word,
+    input wire [7:0] a, input wire [7:0] b, output wire [7:0] larger,
+    input wire [5:0] pixel, input wire [3:0] magnitude, output wire [9:0] product
+);
+  sqz_table #(.WIDTH(8), .WORDS(2048), .FILE("table.mem")) a_table (.*);
+  sqz_choose #(.WIDTH(9), .N(16)) a_choice (.*);
+  sqz_larger #(.WIDTH(8)) a_maximum (.*);
+  sqz_product #(.B(6), .M(4)) a_product (.*);
+endmodule
+"""
+
+
+@needs_yosys
+@pytest.mark.parametrize("family", ["xc7", "xcup"])
+def test_what_is_mapped_by_itself_takes_what_the_cost_model_says(tmp_path: Path, family: str) -> None:
+    draw = np.random.default_rng(2)
+    drawn = [int(word) for word in draw.integers(0, 256, 2048)]
+    (tmp_path / "table.mem").write_text("".join(f"{word:02x}\n" for word in drawn))
+    shutil.copyfile(synthesis.DSP48E2, tmp_path / synthesis.DSP48E2.name)
+    (tmp_path / "alone.sv").write_text(ALONE)
+    script = [
+        f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}", "read_verilog -sv alone.sv",
+        "hierarchy -check -top batch", *synthesis._mapping(family), "write_json netlist.json",
+    ]  # fmt: skip
+    (tmp_path / "s.ys").write_text("\n".join(script) + "\n")
+    run(find_yosys(), ["s.ys"], tmp_path)
+    cells = json.loads((tmp_path / "netlist.json").read_text())["modules"]["batch"]["cells"]
+    kinds = {
+        part: Counter(about["type"] for name, about in cells.items() if f"a_{part}." in name)
+        for part in ("table", "choice", "maximum", "product")
+    }
+    luts = {
+        part: sum(n for kind, n in found.items() if kind.startswith("LUT")) for part, found in kinds.items()
+    }
+    assert luts["table"] in (table_luts((8, tuple(drawn))), table_luts((8, tuple(drawn))) + 1)  # its reset
+    assert kinds["choice"]["LUT6"] == luts["choice"]
+    assert luts["choice"] == 9 * choose_luts(16)
+    assert kinds["maximum"]["LUT3"] == 7
+    small, medium = product_cells(6, 4)
+    assert kinds["product"]["LUT2"] == small
+    assert kinds["product"]["LUT3"] + kinds["product"]["LUT4"] == medium
+    assert luts["product"] == small + medium
 
 
 def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
