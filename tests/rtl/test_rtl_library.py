@@ -165,7 +165,8 @@ def test_argmax(tmp_path: Path, channels: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "rows"), [(2, 7), (3, 7), (4, 64), (5, 256), (6, 257), (7, 300), (9, 600), (13, 1000), (17, 70)]
+    ("cores", "rows"),
+    [(2, 7), (3, 7), (4, 64), (5, 256), (6, 257), (7, 300), (4, 512), (9, 600), (13, 1000), (17, 70)],
 )
 def test_merge_takes_words_in_the_order_of_its_table(tmp_path: Path, cores: int, rows: int) -> None:
     """Tables of one bank and of several, the last of one word and of more; choices of one level to three."""

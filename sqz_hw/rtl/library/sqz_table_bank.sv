@@ -15,6 +15,6 @@ module sqz_table_bank #(
   (* rom_style = "distributed", ram_style = "logic" *)  // the one for Vivado, the other for Yosys
   reg [WIDTH-1:0] memory[0:WORDS-1];
   initial $readmemh(FILE, memory);
-  assign data = memory[$clog2(WORDS+1)'(256*BANK)+$clog2(WORDS+1)'(address)];
+  assign data = memory[$clog2(WORDS)'(256*BANK)+$clog2(WORDS)'(address)];
 endmodule
 `default_nettype wire
