@@ -15,7 +15,9 @@ from sqz_hw.rtl.cost_memory import (
     block_ram_shape,
     lut_ram,
     lut_ram_shape,
+    mapped_luts,
     tree_luts,
+    wraps_early,
 )
 from sqz_hw.rtl.cost_tables import table_feature
 
@@ -49,7 +51,8 @@ def pool_lut(v: Values) -> Features:
     """Comparisons and choices along both directions; what the memories are chosen and written by.
 
     The larger of two numbers (``sqz_larger``) is a choice of three inputs a bit, but for one; beside each
-    fits a bit of its carry chain, of two inputs.
+    fits a bit of its carry chain, of two inputs. Two rows of LUT RAM are chosen from in part by LUTs that are
+    there already. A counter that wraps at a power of two needs no comparison.
     """
     bits, pixels, out = v["B"], v["P"], _pool_out(v)
     several, deep, family = pixels < v["W"], v["W"] // pixels * v["C"], v.get(ULTRASCALE, 0)
@@ -58,15 +61,19 @@ def pool_lut(v: Values) -> Features:
     memories = [(v["C"], out * bits)] if several else []
     memories += [] if v["BLOCK_RAM"] else [(deep, pixels * bits)]
     logic = bits * (there + out)  # kept, into the word out
+    pairs = 0
     for words, width in memories:
         rows, _ = lut_ram_shape(words, width, family)
-        logic += int(width * tree_luts(rows)) + (rows if rows > 1 else 0)
+        pairs += width if rows == 2 else 0
+        logic += (int(width * tree_luts(rows)) if rows > 2 else 0) + (rows if rows > 1 else 0)
     if v["BLOCK_RAM"]:
         logic += int(pixels * bits * tree_luts(block_ram_shape(deep, pixels * bits)[1]))
+    wraps = [deep, v["H"]] + ([v["C"]] if several else [])
     return {
-        "one": 1.0, "columns": float(several), "logic": float(logic),
+        "one": 1.0, "columns": float(several), "logic": float(logic), "pairs": float(pairs),
         "larger": (bits - 1) * float(there + along),
-        "counters": float(_pool_counters(v)), "outside": float(bits * _outside(v)),
+        "counters": float(_pool_counters(v)), "wraps": float(sum(map(wraps_early, wraps))),
+        "outside": float(bits * _outside(v)),
     }  # fmt: skip
 
 
@@ -122,12 +129,14 @@ def reblock_lut(v: Values) -> Features:
     """The choice among rows and sub-blocks, writing enabled for each row; counters.
 
     Of a block RAM rows and sub-blocks are chosen in one, behind it: a LUT then takes three more of them. Of
-    LUT RAM the row is chosen before the register. A counter that wraps at a power of two needs no comparison.
+    LUT RAM the row is chosen before the register. A counter that wraps at a power of two needs no comparison;
+    one that goes back to a block's first word has a choice for each bit.
     """
     deep, wide, groups, subs = _queue(v)
     rows, out = _queue_rows(v), v["POUT"] * v["B"]
+    several = groups * subs > 1
     if not v["BLOCK_RAM"]:
-        choose = wide * tree_luts(rows) + out * tree_luts(subs)
+        choose = wide * mapped_luts(rows) + out * tree_luts(subs)
     elif rows > 1 and subs > 1:
         choose = out * min(tree_luts(rows * subs), float(-(-(rows * subs - 1) // 3)))
     else:
@@ -135,8 +144,10 @@ def reblock_lut(v: Values) -> Features:
     return {
         "one": 1.0,
         "counters": float(bits_for(deep + 1)),
-        "wraps": float(deep & (deep - 1) != 0),
-        "changes": float(groups * subs > 1),
+        "wraps": float(wraps_early(deep)),
+        "changes": float(several),
+        "back": float(bits_for(deep) * ((groups > 1) + (subs > 1))),
+        "channels": float(several and wraps_early(v["C"])),
         "logic": choose + (groups * rows if groups * rows > 1 else 0),
     }
 

@@ -26,12 +26,22 @@ from sqz_hw.rtl.cost_tables import table_feature
 
 
 def add_lut(v: Values) -> Features:
-    """Shift registers with load, and U adders with rounding and saturation."""
-    total = max(v["A"] + v["A_UP"], v["BB"] + v["B_UP"]) + 2
+    """Shift registers with load, and U adders with rounding and saturation.
+
+    Beside a shift register's choice of three inputs fits an adder's bit; where all is added at once it has
+    a LUT of its own.
+    """
+    total = max(v["A"] + v["A_UP"], v["BB"] + v["B_UP"]) + 1
     several = v["P"] > v["U"]
+    largest = (((1 << v["A"]) - 1) << v["A_UP"]) + (((1 << v["BB"]) - 1) << v["B_UP"])
+    half = 1 << v["DROP"] >> 1
+    saturates = largest + half >> v["DROP"] >= 1 << v["OUT"]
     return {
-        "one": 1.0, "words": float((v["P"] - v["U"]) * (v["A"] + v["BB"])) if several else 0.0,
-        "sums": float(v["U"] * total), "rounding": float(v["U"] * v["OUT"]) if v["DROP"] else 0.0,
+        "one": 1.0, "several": float(several),
+        "words": float((v["P"] - v["U"]) * (v["A"] + v["BB"])) if several else 0.0,
+        "sums": 0.0 if several else float(v["U"] * total),
+        "sums_beside": float(v["U"] * total) if several else 0.0,
+        "saturate": float(v["U"] * v["OUT"]) if saturates else 0.0,
     }  # fmt: skip
 
 
@@ -72,15 +82,17 @@ def regroup_memory(v: Values) -> tuple[int, float]:
 
 
 def regroup_lut(v: Values) -> Features:
-    """Addresses: counters, and what is added to begin a band, a row, a run: not to the bits that it lacks."""
-    band, line = v["S"] * v["W"] * v["C"], v["W"] * v["C"]
+    """Addresses: counters, and what is added to begin a band and a row: not to the bits that it lacks.
+
+    Where the last band has fewer rows both ends count bands.
+    """
+    band, line, height = v["S"] * v["W"] * v["C"], v["W"] * v["C"], v.get("H", v["W"])
     address = bits_for(2 * band)
     return {
         "one": 1.0,
         "counters": float(address + bits_for(line) + bits_for(-(-v["W"] // v["S"]))),
-        "adders": float(address - _zeros(band)),
-        "rows": float(address - _zeros(line)),
-        "runs": float(v["S"] * v["C"] != 1 << bits_for(v["S"] * v["C"])),
+        "adders": float(2 * address - _zeros(band) - _zeros(line)),
+        "bands": float(bits_for(-(-height // v["S"]))) if height % v["S"] else 0.0,
     }
 
 

@@ -99,6 +99,19 @@ def choose_luts(words: int) -> int:
     return words // 4 + (rest == 3 or (rest == 2 and left % 4 != 2)) + choose_luts(groups)
 
 
+def wraps_early(count: int) -> bool:
+    """A counter of so many states needs a comparison to wrap."""
+    return count & (count - 1) != 0
+
+
+def mapped_luts(rows: int) -> float:
+    """LUTs of one bit chosen among rows by Yosys's own tree, off a module's longest path.
+
+    Up to eight it fills its LUTs; beyond, two two-way choices take one (24 rows: 12.6 as counted).
+    """
+    return tree_luts(rows) if rows <= 8 else 0.53 * (rows - 1)
+
+
 def tree_luts(inputs: int) -> float:
     """LUTs of one bit of a tree of two-way choices, four inputs and two bits of select in a LUT."""
     if inputs <= 4:

@@ -1,8 +1,8 @@
 """LUTs of a product in LUTs (``sqz_product``) and of the sum that it is added to.
 
-The product is mapped by itself, part by part, so that its cells are the same wherever it stands. Yosys's estimate
-of logic cells lets a LUT of two inputs share with one of three or four, and two of two inputs share one: a lane's
-sum, of three inputs a bit, takes many of the product's.
+The product is mapped by itself, part by part, so that its cells are the same wherever it stands. Yosys's
+estimate of logic cells lets a LUT of two inputs share with one of three or four, and two of two inputs share
+one: a lane's sum, of three inputs a bit, takes many of the product's.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Cells(NamedTuple):
 
 
 def product_cells(bits: int, magnitude: int) -> Cells:
-    """What a product of unsigned numbers is made of: adders for pairs of the magnitude's bits, and those that join.
+    """What a product of unsigned numbers is made of: adders for pairs of the magnitude's bits, and what joins them.
 
-    A pair's adder chooses as well (four inputs a bit), and has a bit of carry beside each; an adder that joins two
-    parts has as many bits as the pixel in common.
+    A pair's adder chooses as well (four inputs a bit), and has a bit of carry beside each; an adder that joins
+    two parts adds as many bits as the pixel has.
     """
     pairs, single = divmod(magnitude, 2)
     joins = pairs + single - 1

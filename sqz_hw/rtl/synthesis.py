@@ -55,7 +55,7 @@ class Count:
     Attributes:
         lut: logic, LUT RAM and shift registers together.
         lut_ram, srl: of them, LUT RAM and shift registers.
-        unshared: as ``lut``, if no two small LUTs shared one (the estimate lets them wherever their inputs allow).
+        unshared: as ``lut``, if no two small LUTs shared one (the estimate lets them wherever inputs allow).
         ff, dsp: flip-flops, DSP slices.
         bram18, bram36: block RAMs of 18 and of 36 kbit.
         uram: UltraRAM blocks.
