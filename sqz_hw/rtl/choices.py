@@ -40,12 +40,14 @@ class Choice:
         clocks: of an image.
         cost: of all its cores, inputs in words of ``pixels_in``.
         fill: clocks that it still takes when its last input is there.
+        pixels_in: pixels of a word in.
     """
 
     folding: Folding
     clocks: int
     cost: Cost
     fill: float
+    pixels_in: int
 
 
 class Chooser:
@@ -131,7 +133,8 @@ class Chooser:
         if step > 1:
             sizes = {"S": step, "W": rows.window.width * step, "C": rows.channels // step**2}
             cost = cost + stage_cost("sqz_space_to_depth", {**sizes, "B": rows.pixel.width})
-        return [Choice(folding, clocks, cost, _fill(rows, folding.pixels, pixels_in) * clocks)]
+        fill = _fill(rows, folding.pixels, pixels_in) * clocks
+        return [Choice(folding, clocks, cost, fill, pixels_in)]
 
     def _reach(self, rows: Rows) -> tuple[int, int]:
         if rows.name not in self.reach:

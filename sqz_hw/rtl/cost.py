@@ -36,6 +36,9 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.lut + other.lut, self.ff + other.ff, self.dsp + other.dsp, self.tiles + other.tiles)
 
+    def __sub__(self, other: Cost) -> Cost:
+        return self + other.times(-1)
+
     def times(self, count: int) -> Cost:
         """So many of it."""
         return Cost(self.lut * count, self.ff * count, self.dsp * count, self.tiles * count)

@@ -18,10 +18,10 @@ class Cells(NamedTuple):
 
 
 def product_cells(bits: int, magnitude: int) -> Cells:
-    """What a product of unsigned numbers is made of: adders for pairs of the magnitude's bits, and what joins them.
+    """What a product is made of: adders for two bits of the magnitude each, and those that join them.
 
-    A pair's adder chooses as well (four inputs a bit), and has a bit of carry beside each; an adder that joins
-    two parts adds as many bits as the pixel has.
+    A pair's adder chooses as well (four inputs a bit), and has a bit of carry beside each; one that joins two
+    parts adds as many bits as the pixel has.
     """
     pairs, single = divmod(magnitude, 2)
     joins = pairs + single - 1

@@ -2,7 +2,9 @@
 
 Each stage's choices (pixels in parallel, cores, requantisers, what multiplies) are listed with their
 clocks and their cost; a walk along the network keeps, for each width of word between two stages, the
-cheapest way to get there. Resources are weighed by prices, which rise for what a budget is short of.
+cheapest way to get there. Resources are weighed by prices, which rise for what a budget is short of. At any
+prices a kind of lane is the cheaper one for many stages at once; where that leaves nothing within the budget,
+stages are exchanged one by one (``exchange``).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from sqz_hw.rtl.bypass import bypasses
 from sqz_hw.rtl.choices import Choice, Chooser, between, pixels_after, wait
 from sqz_hw.rtl.core import Folding
 from sqz_hw.rtl.cost import Cost
+from sqz_hw.rtl.exchange import exchanged
 from sqz_hw.rtl.network import Network, Stage
 
 LUT_SHARE, FF_SHARE, DSP_SHARE, TILE_SHARE = 0.8, 0.6, 0.95, 0.95
@@ -27,6 +30,8 @@ FIRST_PRICE = 0.2
 """A budget's share of anything else, against that of LUTs, until the budget is short of it."""
 LANE_PRICE = 30.0
 """LUTs that a lane may cost elsewhere to be saved: keeps lanes busy."""
+NEAREST = 12
+"""Ways nearest to the budget from which stages are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +115,35 @@ def solve(
         1 / limits.lut, FIRST_PRICE / limits.ff, FIRST_PRICE / limits.dsp, FIRST_PRICE / limits.tiles,
         LANE_PRICE / limits.lut, 0.0 if latency is None else FIRST_PRICE / latency,
     )  # fmt: skip
-    for _ in range(ROUNDS):
-        found = solver.run(prices)
-        cost = found.cost
-        over = Prices(
+
+    def shares(cost: Cost, waits: float) -> Prices:
+        return Prices(
             cost.lut / limits.lut, cost.ff / limits.ff, cost.dsp / limits.dsp, cost.tiles / limits.tiles, 1.0,
-            1.0 if latency is None else found.latency / latency,
+            1.0 if latency is None else waits / latency,
         )  # fmt: skip
+
+    def excess(way: Way) -> float:
+        return sum(max(0.0, share - 1.0) for share in shares(way.cost, way.latency))
+
+    tried: dict[Way, float] = {}
+    for _ in range(ROUNDS):
+        way = solver.run(prices)
+        over = shares(way.cost, way.latency)
         if max(over) <= 1.0 or (budget is None and latency is None):
-            return found
+            return way.solution
+        tried[way] = excess(way)
         prices = Prices(*(p * min(RISE, max(FALL, o)) for p, o in zip(prices, over, strict=True)))
+    for near in sorted(tried, key=lambda way: tried[way])[:NEAREST]:
+        better = exchanged(near, solver.alternatives, excess)
+        if excess(better) <= 0.0:
+            return better.solution
+    cost, waits = way.cost, way.latency
     raise DoesNotFitError(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
         f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
         f"{'' if latency is None else f' and {latency:.0f} for one by itself'}, and the last one tried takes "
         f"{cost.lut:.0f}, {cost.ff:.0f}, {cost.dsp} and {cost.tiles:.1f} "
-        f"({found.latency:.0f} clocks for one); "
+        f"({waits:.0f} clocks for one); "
         "ask for fewer images a second, or choose a larger part"
     )
 
@@ -141,13 +159,32 @@ class Prices(NamedTuple):
     clock: float
 
 
-class _Way(NamedTuple):
-    """The cheapest way to some width of word: its price, its cost, its fill, the choices made."""
+class Way(NamedTuple):
+    """The cheapest way to some width of word.
+
+    Attributes:
+        price: what it was chosen by.
+        cost: of it.
+        fill: clocks that its stages still take one after the other when their last inputs are there.
+        choices: made, by stage.
+    """
 
     price: float
     cost: Cost
     fill: float
     choices: tuple[tuple[str, Choice], ...]
+
+    @property
+    def latency(self) -> float:
+        """Clocks of one image by itself, roughly."""
+        return self.choices[0][1].clocks + self.fill
+
+    @property
+    def solution(self) -> Solution:
+        """The foldings."""
+        clocks = {name: choice.clocks for name, choice in self.choices}
+        foldings = {name: choice.folding for name, choice in self.choices}
+        return Solution(foldings, clocks, self.cost, self.latency)
 
 
 class _Step(NamedTuple):
@@ -172,16 +209,18 @@ class _Solver:
         self.chooser = Chooser(interval, dense, family)
         found = bypasses(network)
         self.around = {name: bypass.around for name, bypass in found.items() if bypass.around is not None}
+        around = {stage.name for stage in self.around.values()}
+        self.alike = {stage.name: (stage, rows) for stage, rows in network.sparse if stage.name not in around}
         self.parting = {found[name].through[0].name for name in self.around}
 
-    def run(self, prices: Prices) -> Solution:
+    def run(self, prices: Prices) -> Way:
         """The cheapest way along the network at these prices; a way around is chosen at its addition."""
-        ways = {_Words(1): _Way(0.0, Cost(), 0.0, ())}
+        ways = {_Words(1): Way(0.0, Cost(), 0.0, ())}
         beside = {stage.name for stage in self.around.values()}
         for stage in self.network.stages:
             if stage.name in beside:
                 continue
-            reached: dict[_Words, _Way] = {}
+            reached: dict[_Words, Way] = {}
             found: dict[_Words, list[_Step]] = {}
             for words, way in ways.items():
                 parted = words.pixels if stage.name in self.parting else words.parted
@@ -193,17 +232,24 @@ class _Solver:
                     price = way.price + prices.clock * fill + _price(cost, lanes, prices)
                     to = _Words(out, 0 if stage.kind == "add" else parted)
                     if to not in reached or price < reached[to].price:
-                        reached[to] = _Way(price, way.cost + cost, way.fill + fill, way.choices + choices)
+                        reached[to] = Way(price, way.cost + cost, way.fill + fill, way.choices + choices)
             if not reached:
                 raise BadInputError(
                     f"{self.around.get(stage.name, stage).name}: no folding takes at most "
                     f"{self.interval:.0f} clocks an image; ask for fewer images a second"
                 )
             ways = reached
-        best = min(ways.values(), key=lambda way: way.price)
-        clocks = {name: choice.clocks for name, choice in best.choices}
-        foldings = {name: choice.folding for name, choice in best.choices}
-        return Solution(foldings, clocks, best.cost, next(iter(clocks.values())) + best.fill)
+        return min(ways.values(), key=lambda way: way.price)
+
+    def alternatives(self, name: str, choice: Choice) -> list[Choice]:
+        """Other foldings of a stage with words of the same pixels; none of one on a way around."""
+        if name not in self.alike:
+            return []
+        stage, rows = self.alike[name]
+        listed = self.chooser.choices(stage, rows, choice.pixels_in)
+        return [
+            other for other in listed if other.folding.pixels == choice.folding.pixels and other != choice
+        ]
 
     def _steps(self, stage: Stage, words: _Words, prices: Prices) -> list[_Step]:
         """For each width of word out of a stage the cheapest way to it."""
