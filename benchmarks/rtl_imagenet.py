@@ -105,6 +105,7 @@ def main() -> int:
     parser.add_argument("--synth", action="store_true", help="count gates with Yosys")
     parser.add_argument("--no-simulation", action="store_true")
     options = parser.parse_args()
+    options.output = options.output.resolve()  # the tools run in folders of their own
     options.output.mkdir(parents=True, exist_ok=True)
     design = design_from(options.model, options.output)
     found = accelerate(design, resolve(options.part), target_fps=options.target_fps)
