@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 """Fits StreamRTL's cost model to Yosys's counts of modules, and holds it against modules it has not seen.
 
-    python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--sweep N --save SWEEP.json] [--write]
+    python benchmarks/rtl_cost.py COUNTS.json... [--apart] [--write]
     python benchmarks/rtl_cost.py COUNTS.json... --package
+    python benchmarks/rtl_cost.py --sweep SEED
 
 COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with a family (none: xc7).
 Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
-and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. ``--sweep N``
-counts N of each module with drawn parameters (``rtl_sweep.py``, seed 1) as well; ``--save`` keeps their
-counts. With ``--write`` the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the
-package's own coefficients against modules of COUNTS of which none like it (the same parameters but for
-weights) was in their fit.
+and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. With ``--write``
+the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients
+against modules of COUNTS of which none like it (the same parameters but for weights) was in their fit.
+``--sweep`` counts the modules with drawn parameters of a seed (``rtl_sweep.py``), into
+benchmarks/rtl_counts_sweepSEED.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ EXPECTED = {
     "saturate": 0.3, "adders": 2.0,
 }  # fmt: skip
 """Of a unit of a feature by its source; of any other 1. Not the package's: those have seen every module."""
-FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in ("", 2, 3, 4, 5)))
+FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in range(1, 6)))
 """The files beside this one that the package's coefficients are fitted to."""
 TENTH = 0.1
 SMALL = 50
@@ -140,17 +140,14 @@ def together(rows: Sequence[Row], what: str, fitted: cost.Coefficients) -> float
     return sum(getattr(predicted(row, fitted), what) for row in rows) / max(1, sum(r[what] for r in rows)) - 1
 
 
-def sweep(count: int, path: Path | None) -> list[Row]:
-    from rtl_sweep import drawn_plan
+def sweep(seed: int) -> None:
+    from rtl_sweep import sweep as drawn
 
     from sqz_hw.rtl.synthesis import count_plan, write_counts
     from sqz_hw.rtl_flow import CACHE
 
-    plan = drawn_plan(count)
-    with tempfile.TemporaryDirectory() as scratch:
-        kept = path or Path(scratch) / "sweep.json"
-        write_counts(plan, count_plan(plan, CACHE), kept)
-        return read(kept)
+    plan = drawn(seed)
+    write_counts(plan, count_plan(plan, CACHE), Path(__file__).parent / f"rtl_counts_sweep{seed}.json")
 
 
 def show(title: str, rows: Sequence[Row], fitted: cost.Coefficients) -> None:
@@ -185,13 +182,17 @@ def show_judged(title: str, seen: list[Row], unseen: list[Row]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("counts", nargs="+", type=Path)
+    parser.add_argument("counts", nargs="*", type=Path)
     parser.add_argument("--apart", action="store_true")
-    parser.add_argument("--sweep", type=int, default=0)
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--sweep", type=int, metavar="SEED")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--package", action="store_true")
     options = parser.parse_args()
+    if options.sweep is not None:
+        sweep(options.sweep)
+        return
+    if not options.counts:
+        parser.error("COUNTS.json is needed, one or more")
     files = {path.stem: read(path) for path in options.counts}
     if options.package:
         given = [row for rows in files.values() for row in rows]
@@ -199,8 +200,6 @@ def main() -> None:
         print(f"the package's coefficients: {len(unseen)} of {len(given)} modules are like none in their fit")
         show_each(unseen, cost.coefficients())
         return
-    if options.sweep:
-        files["sweep"] = sweep(options.sweep, options.save)
     every = [row for rows in files.values() for row in rows]
     seen, unseen = halves(every)
     show_judged("every second group", seen, unseen)

@@ -203,17 +203,42 @@ KINDS = {"squeeze": "sqz_sparse_core"}
 """Names whose modules are called otherwise: a kind of core."""
 
 
-def drawn_plan(counts: int | Mapping[str, int], seed: int = 1) -> Plan:
+BUFFERS = (
+    "sqz_max_pool",
+    "sqz_reblock",
+    "sqz_add",
+    "sqz_merge",
+    "sqz_global_sum",
+    "sqz_space_to_depth",
+    "sqz_argmax",
+)
+SWEEPS: Mapping[int, Mapping[str, int]] = {
+    1: {**dict.fromkeys(BUFFERS, 10), "sqz_sparse_core": 5},
+    2: dict.fromkeys(BUFFERS[:5], 4),
+    3: {**dict(zip(BUFFERS, (6, 6, 4, 8, 6), strict=False)), "squeeze": 10},
+    4: {**dict(zip(BUFFERS, (12, 12, 10, 24, 24, 0, 6), strict=False)), "squeeze": 60},
+    5: {**dict(zip(BUFFERS, (8, 8, 6, 10, 10, 4, 4), strict=False)), "sqz_sparse_core": 8, "squeeze": 16},
+    6: {**dict(zip(BUFFERS, (12, 12, 12, 12, 12, 8, 4), strict=False)), "sqz_sparse_core": 10, "squeeze": 20},
+}
+"""By seed: how many of each of ``DRAWS``. Those up to 5 are in the package's fit; 6 was drawn after it."""
+
+
+def sweep(seed: int) -> Plan:
+    """The modules of a seed of ``SWEEPS``, as a plan that can be counted."""
+    return drawn_plan(SWEEPS[seed], seed)
+
+
+def drawn_plan(counts: Mapping[str, int], seed: int) -> Plan:
     """So many instances of each module, as a plan that can be counted; more leave the first as they are.
 
     Args:
-        counts: how many of each of ``DRAWS``, or of each of those that it names.
+        counts: how many of each of those of ``DRAWS`` that it names.
         seed: of what is drawn.
     """
     found = []
     for place, (kind, make) in enumerate(DRAWS.items()):
         draw = np.random.default_rng([seed, place])
-        for number in range(counts if isinstance(counts, int) else counts.get(kind, 0)):
+        for number in range(counts.get(kind, 0)):
             drawn = make(draw)
             found.append(
                 (f"{kind}_{number}", KINDS.get(kind, kind), drawn.parameters, drawn.ports, drawn.files)

@@ -23,22 +23,13 @@ from sqz_hw.rtl.cost_memory import (
 )
 from sqz_hw.rtl.cost_tables import random_luts, table_bits, table_luts, used_tables
 
-AFTER = ("rtl_counts_after", "rtl_counts_v1.0_after")
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import rtl_cost  # noqa: E402
 import rtl_sweep  # noqa: E402
 
-SWEEP4 = {
-    "sqz_max_pool": 12, "sqz_reblock": 12, "sqz_add": 10, "sqz_merge": 24, "sqz_global_sum": 24, "sqz_argmax": 6,
-    "squeeze": 60,
-}  # fmt: skip
-SWEEP3 = {
-    "sqz_max_pool": 6, "sqz_reblock": 6, "sqz_add": 4, "sqz_merge": 8, "sqz_global_sum": 6, "squeeze": 10,
-}  # fmt: skip
-CORES, ANY = (0.9, 1.0), (0.87, 1.0)
-"""Shares of the modules of 50 and more whose LUTs, flip-flops come within 10 % of the count: of cores, of all."""
+CHOSEN = ("full", "v1.0", "xck26")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +114,7 @@ def test_memories_and_dsp_slices_are_exact(every: list[Any]) -> None:
 
 
 def test_registers_of_all_but_cores_are_exact(every: list[Any]) -> None:
-    later = [row for name in AFTER for row in rtl_cost.read(BENCHMARKS / f"{name}.json")]
+    later = [row for name in CHOSEN for row in rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")]
     for row in [*every, *later]:
         if row["module"] not in ("sqz_sparse_core", "sqz_fork"):
             off = 1.3 if row["module"] == "sqz_space_to_depth" else 1e-3
@@ -206,23 +197,10 @@ def test_contents_are_priced() -> None:
 
 
 # ---- against counts ----
-def test_the_drawn_modules_are_those_that_the_sweep_draws(counted: dict[str, list[Any]]) -> None:
-    drawn = {instance.name: instance for instance in rtl_sweep.drawn_plan(10).instances}
-    for row in counted["rtl_counts_sweep"]:
-        assert row["module"] == drawn[row["name"]].module
-        assert row["parameters"] == dict(drawn[row["name"]].parameters)
-
-
-@pytest.mark.parametrize(
-    ("name", "seed", "counts"),
-    [
-        ("rtl_counts_sweep4", 4, SWEEP4),
-        ("rtl_counts_sweep3", 3, SWEEP3),
-    ],
-)
-def test_later_sweeps_are_those_drawn(name: str, seed: int, counts: dict[str, int]) -> None:
-    drawn = {i.name: (i.module, dict(i.parameters)) for i in rtl_sweep.drawn_plan(counts, seed).instances}
-    rows = json.loads((BENCHMARKS / f"{name}.json").read_text())
+@pytest.mark.parametrize("seed", rtl_sweep.SWEEPS)
+def test_drawn_modules_are_those_that_the_sweep_draws(seed: int) -> None:
+    drawn = {i.name: (i.module, dict(i.parameters)) for i in rtl_sweep.sweep(seed).instances}
+    rows = json.loads((BENCHMARKS / f"rtl_counts_sweep{seed}.json").read_text())
     assert {row["name"]: (row["module"], row["parameters"]) for row in rows} == drawn
 
 
@@ -239,12 +217,12 @@ def test_modules_that_were_left_out_of_the_fit(every: list[Any], half: int) -> N
     fitted = rtl_cost.fit(sides[1 - half])
     unseen = sides[half]
     cores = [row for row in unseen if row["module"] == "sqz_sparse_core"]
-    for rows, shares in ((cores, CORES), (unseen, ANY)):
-        for what, share in zip(("lut", "ff"), shares, strict=True):
-            assert share_within(rows, what, fitted) >= share, (len(rows), what)
-    assert max(abs(off) for off, _ in rtl_cost.errors(cores, "lut", fitted)) <= 0.2
-    assert abs(rtl_cost.together(unseen, "lut", fitted)) <= 0.03
-    assert abs(rtl_cost.together(unseen, "ff", fitted)) <= 0.03
+    for rows, share in ((cores, 0.98), (unseen, 0.98)):
+        assert share_within(rows, "lut", fitted) >= share
+        assert share_within(rows, "lut", fitted, 0.15) == 1
+        assert share_within(rows, "ff", fitted) == 1
+    assert abs(rtl_cost.together(unseen, "lut", fitted)) <= 0.02
+    assert abs(rtl_cost.together(unseen, "ff", fitted)) <= 0.02
 
 
 def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> None:
@@ -256,81 +234,41 @@ def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> No
     assert rtl_cost.not_fitted([core, pruned, wider]) == [wider]
 
 
-def test_designs_made_after_the_fit() -> None:
-    """Foldings that an earlier fit chose, counted afterwards: every core unlike those in the fit."""
-    rows = [row for name in AFTER for row in rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))]
-    assert sum(row["module"] == "sqz_sparse_core" for row in rows) > 40
-    assert share_within(rows, "lut", coefficients()) > 0.96  # 53 of 55
-    assert share_within(rows, "lut", coefficients(), 0.125) == 1
-    assert share_within(rows, "ff", coefficients()) == 1
+@pytest.mark.parametrize("name", CHOSEN)
+def test_foldings_that_this_model_chose(name: str) -> None:
+    """The shipped ``cifar10-full`` and v1.0, folded by the package's coefficients and counted afterwards.
+
+    On the xck26, to whose family nothing is fitted, as well: what differs there is known by construction.
+    """
+    rows = rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")
+    assert {rtl_cost.family_of(row) for row in rows} == {"xcup" if name == "xck26" else "xc7"}
+    unlike = rtl_cost.not_fitted(rows)
+    assert sum(row["module"] == "sqz_sparse_core" for row in unlike) >= 15
     for what in ("lut", "ff"):
+        assert share_within(unlike, what, coefficients()) == 1
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
-    assert all(rtl_cost.built(row)[what] == row[what] for row in rows for what in ("dsp", "tiles"))
+    for what in ("lut_ram", "dsp", "tiles"):
+        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
 def test_a_network_that_the_model_was_made_without() -> None:
-    """The ``cifar10-full`` of an earlier fit: other weights, other pools, no bypass; counted when all was fitted."""
+    """The ``cifar10-full`` of an earlier time: other weights, other pools, another folding."""
     rows = rtl_cost.read(BENCHMARKS / "rtl_counts_unseen.json")
     unlike = rtl_cost.not_fitted(rows)
     assert sum(row["module"] == "sqz_sparse_core" for row in unlike) == 52
     for what in ("lut", "ff"):
         assert share_within(unlike, what, coefficients()) == 1
-        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.01
+        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
     for what in ("lut_ram", "dsp", "tiles"):
-        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
-
-
-@pytest.mark.parametrize("name", ["full", "v1.0", "xck26"])
-def test_foldings_that_this_model_chose(name: str) -> None:
-    """The shipped ``cifar10-full`` and v1.0, folded by the package's coefficients and counted afterwards."""
-    rows = rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")
-    unlike = rtl_cost.not_fitted(rows)
-    off = {of for error, of in rtl_cost.errors(unlike, "lut", coefficients()) if abs(error) > 0.1}
-    assert off == {"full": {"conv10"}, "v1.0": set(), "xck26": {"conv10_merge"}}[name]
-    assert share_within(unlike, "lut", coefficients(), 0.15) == 1
-    assert share_within(unlike, "ff", coefficients()) == 1
-    for what in ("lut", "ff"):
-        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.025
-    for what in ("lut_ram", "dsp", "tiles"):
-        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
-
-
-@pytest.mark.parametrize("name", ["rtl_counts_xck26", "rtl_counts_xck26_after"])
-def test_modules_of_an_ultrascale_part(name: str) -> None:
-    """v1.0 on an xck26, by the fit to counts of the 7 series; what differs is known by construction."""
-    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"{name}.json"))
-    assert {rtl_cost.family_of(row) for row in rows} == {"xcup"}
-    assert share_within(rows, "lut", coefficients()) > 0.93
-    assert share_within(rows, "lut", coefficients(), 0.14) == 1
-    assert share_within(rows, "ff", coefficients()) == 1
-    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.03
-    for what in ("lut_ram", "dsp", "tiles"):
-        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
-
-
-def test_small_modules_drawn_after_the_fit() -> None:
-    """Seed 2; of most of the smaller ones LUTs are within 10 %, and all else is exact."""
-    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep2.json"))
-    drawn = {instance.name: instance for instance in rtl_sweep.drawn_plan(4, seed=2).instances}
-    assert all(row["parameters"] == dict(drawn[row["name"]].parameters) for row in rows)
-    assert share_within(rows, "lut", coefficients()) > 0.6
-    assert share_within(rows, "lut", coefficients(), 0.25) == 1
-    assert share_within(rows, "ff", coefficients()) == 1
-    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
-    for what in ("lut_ram", "tiles"):
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
 def test_modules_drawn_after_the_fit() -> None:
-    """Seed 3: ten 1x1 cores with many lanes for one requantiser, and small modules."""
-    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep3.json"))
-    cores = [row for row in rows if row["module"] == "sqz_sparse_core"]
-    assert len(cores) == 10
-    assert share_within(cores, "lut", coefficients()) >= 0.9
-    assert share_within(cores, "lut", coefficients(), 0.12) == 1
-    assert share_within(rows, "lut", coefficients()) > 0.7
-    assert share_within(rows, "ff", coefficients()) == 1
-    assert abs(rtl_cost.together(rows, "lut", coefficients())) < 0.05
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep6.json"))
+    assert len(rows) > 60
+    for what in ("lut", "ff"):
+        assert share_within(rows, what, coefficients()) == 1
+        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.03
     for what in ("lut_ram", "dsp", "tiles"):
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
