@@ -3,20 +3,18 @@
 ``synth_xilinx`` maps to the vendor's primitives. LUTs are Yosys's estimate of logic cells (pairs of
 small LUTs share one), plus those that serve as LUT RAM and shift registers, which that estimate
 leaves out. Results are kept in a cache by content: sources, memories, parameters, family, Yosys's version.
-
-Of UltraScale's DSP slices Yosys uses the multiplier alone: its pass that packs registers and the adder knows
-DSP48E1, not DSP48E2. So that step is run as for the 7 series, and the slices are renamed (``DSP48E2``).
-Tables in LUTs are mapped by themselves, for fewer LUTs, and then joined with the rest of the module.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +27,7 @@ from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.depth import paths_of
 from sqz_hw.rtl.families import FAMILIES
 from sqz_hw.rtl.plan import Instance, Memory, Plan
+from sqz_hw.rtl.synthesis_script import BATCH, DSP48E2, batch, mapping
 from sqz_hw.rtl.tools import Program, find_yosys, run
 
 LUT_RAM = {
@@ -38,12 +37,7 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
-DSP48E2 = Path(__file__).parent / "synthesis_maps" / "dsp48e2.v"
-"""Yosys's techmap of a packed DSP48E1 to UltraScale's slice."""
-ALONE = ("sqz_table", "sqz_choose4", "sqz_larger", "sqz_product")  # sqz_table_bank is a sqz_table* too
-"""Modules that are mapped by themselves: they are small, and fill LUTs better so."""
 SCHEMA = 6
-BATCH = "batch"
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
 
@@ -112,14 +106,22 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
             missing.setdefault(keys[instance.name], instance)
     cache.mkdir(parents=True, exist_ok=True)
     waiting = list(missing.items())
-    for first in range(0, len(waiting), TOGETHER):
-        some = waiting[first : first + TOGETHER]
+    runs = [waiting[first : first + TOGETHER] for first in range(0, len(waiting), TOGETHER)]
+
+    def counted(some: list[tuple[str, Instance]]) -> None:
         counts = _synthesise(yosys, [instance for _, instance in some], plan, family)
         for key, instance in some:
             found[key] = counts[instance.name]
             partial = cache / f"{key}.partial"
             partial.write_text(json.dumps(asdict(counts[instance.name])))
             partial.replace(cache / f"{key}.json")
+
+    pool = ThreadPoolExecutor(os.cpu_count())  # each waits for a Yosys of its own
+    try:
+        for _ in pool.map(counted, runs):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
     return {name: count for name, key in keys.items() if (count := found[key]) is not None}
 
 
@@ -131,7 +133,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             for name, (bits, words) in used_memories(instance.parameters, plan.memories).items():
                 digits = -(-bits // 4)
                 (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
-        (folder / "batch.sv").write_text(_batch(instances, plan))
+        (folder / "batch.sv").write_text(batch(instances, plan))
         shutil.copyfile(DSP48E2, folder / DSP48E2.name)
         kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
         script = [
@@ -139,7 +141,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             f"read_verilog -sv {folder / 'batch.sv'}",
             f"hierarchy -check -top {BATCH}",
             f"setattr -mod -set keep_hierarchy 1 {kept}",
-            *_mapping(family),
+            *mapping(family),
             "tee -q -o stat.json stat -json -tech xilinx",
             "write_json netlist.json",
         ]
@@ -158,50 +160,6 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             return counts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
-
-
-def _mapping(family: str) -> list[str]:
-    """The commands that map the batch to a family's primitives."""
-    options = f"-flatten -noiopad -noclkbuf -top {BATCH}"
-    mapped = [f"synth_xilinx -family xc7 {options}"]
-    if family != "xc7":
-        mapped = [
-            f"synth_xilinx -family {family} {options} -run begin:map_dsp",
-            f"synth_xilinx -family xc7 {options} -run map_dsp:coarse",
-            f"techmap -map {DSP48E2.name} t:DSP48E1",
-            f"synth_xilinx -family {family} {options} -run coarse:",
-        ]
-    return [
-        f"select -set alone {' '.join(f'*{module}*' for module in ALONE)}",
-        "setattr -mod -set keep_hierarchy 1 @alone",
-        *mapped,
-        "setattr -mod -unset keep_hierarchy @alone",
-        "flatten",
-    ]
-
-
-def _batch(instances: list[Instance], plan: Plan) -> str:
-    """A module that holds the instances side by side, every port its own."""
-    widths = {link.name: link.width for link in plan.links}
-    ports = ["input wire clk, input wire rst"]
-    body = []
-    for instance in instances:
-        joined = [".clk(clk), .rst(rst)"] if instance.clocked else []
-        for prefix, links in instance.streams.items():
-            wires = {"valid": len(links), "ready": len(links), "data": sum(widths[link] for link in links)}
-            for wire, width in wires.items():
-                if instance.module == "sqz_fork" and wire == "data":
-                    continue
-                outward = (prefix == "out") != (wire == "ready")
-                name = f"{instance.name}_{prefix}_{wire}"
-                ports.append(f"{'output' if outward else 'input'} wire [{width - 1}:0] {name}")
-                joined.append(f".{prefix}_{wire}({name})")
-        values = ", ".join(
-            f".{name}({value})" if isinstance(value, int) else f'.{name}("{value}")'
-            for name, value in instance.parameters.items()
-        )
-        body.append(f"{instance.module} #({values}) {instance.name} ({', '.join(joined)});")
-    return f"module {BATCH} ({', '.join(ports)});\n" + "\n".join(body) + "\nendmodule\n"
 
 
 def _cached(path: Path) -> Count | None:
@@ -295,7 +253,7 @@ def modules_within(module: str, texts: Mapping[str, str]) -> dict[str, str]:
 def _key(instance: Instance, memories: Mapping[str, Memory], family: str, sources: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     texts = [str(SCHEMA), instance.module, family, version("pyosys"), *sources.values()]
-    texts += [*_mapping(family), *([] if family == "xc7" else [DSP48E2.read_text()])]
+    texts += [*mapping(family), *([] if family == "xc7" else [DSP48E2.read_text()])]
     texts.append(json.dumps(dict(instance.parameters), sort_keys=True))
     texts += [f"{name} {bits} {words}" for name, (bits, words) in sorted(memories.items())]
     for text in texts:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sqz_hw.errors import BadInputError, ToolError
-from sqz_hw.rtl import synthesis
+from sqz_hw.rtl import synthesis, synthesis_script
 from sqz_hw.rtl.bench import library_sources
 from sqz_hw.rtl.cost_memory import choose_luts
 from sqz_hw.rtl.cost_products import product_cells
@@ -77,11 +77,11 @@ endmodule
 def test_ultrascale_slices_take_the_lanes_registers_and_adder(tmp_path: Path) -> None:
     """As on the 7 series: left in the fabric are the sums that wait, and what is beside them in the pipeline."""
     (library,) = [path for path in library_sources() if path.stem == "sqz_lanes"]
-    shutil.copyfile(synthesis.DSP48E2, tmp_path / synthesis.DSP48E2.name)
+    shutil.copyfile(synthesis_script.DSP48E2, tmp_path / synthesis_script.DSP48E2.name)
     (tmp_path / "lanes.sv").write_text(LANES)
     script = [
         f"read_verilog -sv -defer {library}", "read_verilog -sv lanes.sv", "hierarchy -check -top batch",
-        *synthesis._mapping("xcup"), "tee -q -o stat.json stat -json -tech xilinx", "write_json netlist.json",
+        *synthesis_script.mapping("xcup"), "tee -q -o stat.json stat -json -tech xilinx", "write_json netlist.json",
     ]  # fmt: skip
     (tmp_path / "s.ys").write_text("\n".join(script) + "\n")
     run(find_yosys(), ["s.ys"], tmp_path)
@@ -116,11 +116,11 @@ def test_what_is_mapped_by_itself_takes_what_the_cost_model_says(tmp_path: Path,
     draw = np.random.default_rng(2)
     drawn = [int(word) for word in draw.integers(0, 256, 2048)]
     (tmp_path / "table.mem").write_text("".join(f"{word:02x}\n" for word in drawn))
-    shutil.copyfile(synthesis.DSP48E2, tmp_path / synthesis.DSP48E2.name)
+    shutil.copyfile(synthesis_script.DSP48E2, tmp_path / synthesis_script.DSP48E2.name)
     (tmp_path / "alone.sv").write_text(ALONE)
     script = [
         f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}", "read_verilog -sv alone.sv",
-        "hierarchy -check -top batch", *synthesis._mapping(family), "write_json netlist.json",
+        "hierarchy -check -top batch", *synthesis_script.mapping(family), "write_json netlist.json",
     ]  # fmt: skip
     (tmp_path / "s.ys").write_text("\n".join(script) + "\n")
     run(find_yosys(), ["s.ys"], tmp_path)
