@@ -1,10 +1,10 @@
 """Tables in LUTs (``sqz_table``), priced by what they hold.
 
 They are mapped by themselves, in banks of 256 words: a bit of a bank is a function of eight address bits,
-which fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8), equal ones counted once;
-one that depends on seven takes two, on six or fewer one, and one that is constant, an address bit, or equal
-to another (or its complement) none. Banks are joined by four-way choices (``cost_memory.choose_luts``). Where
-a table's words are not known yet, each bit is taken to depend on all of a bank's address bits.
+which fills four LUTs that the slice's own multiplexers join (UG474: MUXF7, MUXF8); one that depends on seven
+takes two, on six or fewer one, and one that is constant, an address bit, or equal to another (or its
+complement) none. Banks are joined by four-way choices (``cost_memory.choose_luts``). Where a table's words
+are not known yet, each bit is taken to depend on all of a bank's address bits.
 """
 
 from __future__ import annotations
@@ -58,24 +58,15 @@ def _bank_luts(width: int, words: tuple[int, ...]) -> int:
         unknown = parts[:, :, 1, :1] < 0
         parts[:, :, 1] = np.where(unknown, parts[:, :, 0], parts[:, :, 1])
         size *= 2
-    luts, seen, blocks = 0, set(), set()
+    luts, seen = 0, set()
     for function in functions:
         kept = function ^ function[0]
         if (key := kept.tobytes()) in seen:
             continue
         seen.add(key)
         inputs = sum(_depends(kept, place) for place in range(deep))
-        if inputs <= INPUTS:
-            luts += inputs > 1
-        else:  # of its parts equal ones are one LUT, with those of other bits too
-            blocks |= {_part(part) for part in function.reshape(-1, 1 << INPUTS)}
-    return luts + len(blocks - {b""})
-
-
-def _part(part: Bits) -> bytes:
-    """A function of six address bits, up to complement; nothing for a constant."""
-    kept = part ^ part[0]
-    return kept.tobytes() if kept.any() else b""
+        luts += 0 if inputs < 2 else 1 << max(0, inputs - INPUTS)
+    return luts
 
 
 def _depends(function: Bits, place: int) -> bool:
