@@ -251,18 +251,6 @@ def test_foldings_that_this_model_chose(name: str) -> None:
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
-def test_a_network_that_the_model_was_made_without() -> None:
-    """The ``cifar10-full`` of an earlier time: other weights, other pools, another folding."""
-    rows = rtl_cost.read(BENCHMARKS / "rtl_counts_unseen.json")
-    unlike = rtl_cost.not_fitted(rows)
-    assert sum(row["module"] == "sqz_sparse_core" for row in unlike) == 52
-    for what in ("lut", "ff"):
-        assert share_within(unlike, what, coefficients()) == 1
-        assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
-    for what in ("lut_ram", "dsp", "tiles"):
-        assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
-
-
 def test_modules_drawn_after_the_fit() -> None:
     """All but one core of four lanes of LUTs, whose small LUTs share more than the model knows (+13 %)."""
     rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep6.json"))
