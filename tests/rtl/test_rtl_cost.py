@@ -29,7 +29,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import rtl_cost  # noqa: E402
 import rtl_sweep  # noqa: E402
 
-CHOSEN = ("full", "v1.0", "xck26")
+CHOSEN = ("full", "small", "v1.0", "xck26")
 
 
 @pytest.fixture(scope="module")
@@ -236,16 +236,20 @@ def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> No
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_foldings_that_this_model_chose(name: str) -> None:
-    """The shipped ``cifar10-full`` and v1.0, folded by the package's coefficients and counted afterwards.
+    """The shipped networks and v1.0, folded by the package's coefficients and counted afterwards.
 
     On the xck26, to whose family nothing is fitted, as well: what differs there is known by construction.
+    One core of ``cifar10-small`` is 10.2 % off: lanes of LUTs with 4-bit pixels.
     """
     rows = rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")
     assert {rtl_cost.family_of(row) for row in rows} == {"xcup" if name == "xck26" else "xc7"}
     unlike = rtl_cost.not_fitted(rows)
     assert sum(row["module"] == "sqz_sparse_core" for row in unlike) >= 15
+    off = [of for error, of in rtl_cost.errors(unlike, "lut", coefficients()) if abs(error) > 0.1]
+    assert off == (["fire3_squeeze1x1"] if name == "small" else [])
+    assert share_within(unlike, "lut", coefficients(), 0.11) == 1
+    assert share_within(unlike, "ff", coefficients()) == 1
     for what in ("lut", "ff"):
-        assert share_within(unlike, what, coefficients()) == 1
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
     for what in ("lut_ram", "dsp", "tiles"):
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
