@@ -61,8 +61,6 @@ def plan_again(rows: list[dict[str, Any]]) -> Plan:
     found = []
     for place, row in enumerate(rows):
         values = {name: v for name, v in row["parameters"].items() if not isinstance(v, str)}
-        if row["module"] == "sqz_sparse_core":
-            values.setdefault("MAGNITUDE", values["VALUE"] - 1)
         files = files_of(np.random.default_rng([1, place]), row["module"], values)
         found.append((row["name"], row["module"], values, PORTS[row["module"]](values), files))
     return plan_of(found)

@@ -116,19 +116,20 @@ def solve(
         LANE_PRICE / limits.lut, 0.0 if latency is None else FIRST_PRICE / latency,
     )  # fmt: skip
 
-    def shares(cost: Cost, waits: float) -> Prices:
+    def shares(way: Way) -> Prices:
+        cost = way.cost
         return Prices(
             cost.lut / limits.lut, cost.ff / limits.ff, cost.dsp / limits.dsp, cost.tiles / limits.tiles, 1.0,
-            1.0 if latency is None else waits / latency,
+            1.0 if latency is None else way.latency / latency,
         )  # fmt: skip
 
     def excess(way: Way) -> float:
-        return sum(max(0.0, share - 1.0) for share in shares(way.cost, way.latency))
+        return sum(max(0.0, share - 1.0) for share in shares(way))
 
     tried: dict[Way, float] = {}
     for _ in range(ROUNDS):
         way = solver.run(prices)
-        over = shares(way.cost, way.latency)
+        over = shares(way)
         if max(over) <= 1.0 or (budget is None and latency is None):
             return way.solution
         tried[way] = excess(way)
@@ -137,13 +138,13 @@ def solve(
         better = exchanged(near, solver.alternatives, excess)
         if excess(better) <= 0.0:
             return better.solution
-    cost, waits = way.cost, way.latency
+    cost = way.cost
     raise DoesNotFitError(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "
         f"DSP {limits.dsp:.0f} and BRAM36 {limits.tiles:.1f} for an image every {interval:.0f} clocks"
         f"{'' if latency is None else f' and {latency:.0f} for one by itself'}, and the last one tried takes "
         f"{cost.lut:.0f}, {cost.ff:.0f}, {cost.dsp} and {cost.tiles:.1f} "
-        f"({waits:.0f} clocks for one); "
+        f"({way.latency:.0f} clocks for one); "
         "ask for fewer images a second, or choose a larger part"
     )
 
@@ -209,16 +210,14 @@ class _Solver:
         self.chooser = Chooser(interval, dense, family)
         found = bypasses(network)
         self.around = {name: bypass.around for name, bypass in found.items() if bypass.around is not None}
-        around = {stage.name for stage in self.around.values()}
-        self.alike = {stage.name: (stage, rows) for stage, rows in network.sparse if stage.name not in around}
+        self.beside = {stage.name for stage in self.around.values()}
         self.parting = {found[name].through[0].name for name in self.around}
 
     def run(self, prices: Prices) -> Way:
         """The cheapest way along the network at these prices; a way around is chosen at its addition."""
         ways = {_Words(1): Way(0.0, Cost(), 0.0, ())}
-        beside = {stage.name for stage in self.around.values()}
         for stage in self.network.stages:
-            if stage.name in beside:
+            if stage.name in self.beside:
                 continue
             reached: dict[_Words, Way] = {}
             found: dict[_Words, list[_Step]] = {}
@@ -243,12 +242,12 @@ class _Solver:
 
     def alternatives(self, name: str, choice: Choice) -> list[Choice]:
         """Other foldings of a stage with words of the same pixels; none of one on a way around."""
-        if name not in self.alike:
-            return []
-        stage, rows = self.alike[name]
-        listed = self.chooser.choices(stage, rows, choice.pixels_in)
         return [
-            other for other in listed if other.folding.pixels == choice.folding.pixels and other != choice
+            other
+            for stage, rows in self.network.sparse
+            if stage.name == name and name not in self.beside
+            for other in self.chooser.choices(stage, rows, choice.pixels_in)
+            if other.folding.pixels == choice.folding.pixels and other != choice
         ]
 
     def _steps(self, stage: Stage, words: _Words, prices: Prices) -> list[_Step]:

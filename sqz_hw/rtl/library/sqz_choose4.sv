@@ -1,4 +1,4 @@
-// One of four words. It is mapped by itself (sqz_hw/rtl/synthesis.py): a LUT for each bit.
+// One of four words. It is mapped by itself (sqz_hw/rtl/synthesis_script.py): a LUT for each bit.
 `default_nettype none
 module sqz_choose4 #(
     parameter int WIDTH = 8

@@ -1,4 +1,4 @@
-// The larger of two unsigned numbers. It is mapped by itself (sqz_hw/rtl/synthesis.py). The sign of a difference is
+// The larger of two unsigned numbers. It is mapped by itself (sqz_hw/rtl/synthesis_script.py). The sign of a difference is
 // a carry chain of one LUT of two inputs a bit, beside which the choice's fits; a comparison takes half as much again.
 `default_nettype none
 module sqz_larger #(

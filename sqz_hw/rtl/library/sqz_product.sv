@@ -1,4 +1,4 @@
-// The product of a pixel and a weight's magnitude, both unsigned, in LUTs. It is mapped by itself (sqz_hw/rtl/synthesis.py).
+// The product of a pixel and a weight's magnitude, both unsigned, in LUTs. It is mapped by itself (sqz_hw/rtl/synthesis_script.py).
 // Two bits of the weight are an adder whose LUTs also choose (four inputs a bit); a tree of adders joins those.
 `default_nettype none
 module sqz_product #(

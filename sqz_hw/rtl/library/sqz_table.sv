@@ -1,5 +1,5 @@
 // Read-only memory in LUTs: `data` is the word at `address` from the clock after, while `en`; word 0 after a reset.
-// It is mapped by itself (sqz_hw/rtl/synthesis.py): 64 words of a bit are a LUT then. Above 256 words it is banks.
+// It is mapped by itself (sqz_hw/rtl/synthesis_script.py): 64 words of a bit are a LUT then. Above 256 words it is banks.
 `default_nettype none
 module sqz_table #(
     parameter int WIDTH = 8,

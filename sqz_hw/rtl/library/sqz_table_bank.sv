@@ -1,4 +1,4 @@
-// Words BANK * 256 and on of a table, at most 256. It is mapped by itself (sqz_hw/rtl/synthesis.py): a bit of them
+// Words BANK * 256 and on of a table, at most 256. It is mapped by itself (sqz_hw/rtl/synthesis_script.py): a bit of them
 // fills four LUTs, which a slice's own multiplexers (MUXF7, MUXF8) join.
 `default_nettype none
 module sqz_table_bank #(
