@@ -115,6 +115,35 @@ def test_products_in_luts_of_any_magnitude(tmp_path: Path, lowest: int, highest:
 
 
 @needs_verilator
+@pytest.mark.parametrize(
+    ("entries", "segment", "in_luts"),
+    [(190, 128, 0), (190, 64, 1), (224, 32, 0), (320, 64, 1), (700, 16, 1)],
+)
+def test_entries_of_several_segments(tmp_path: Path, entries: int, segment: int, in_luts: int) -> None:
+    """Two to 44 segments, the last one full or not: the address after the last entry is read as well."""
+    shape = (4, 4, 16)
+    for seed in range(1000):
+        layer = conv_layer(np.random.default_rng(seed), "f", shape, 3, entries // 50 + 1, 0)
+        rows = rows_of(None, layer, PIXEL, shape[2])
+        (core,) = make_cores(rows, Folding(8, 1, 2, "packed"), 4)
+        if len(core.entries) == entries:
+            break
+    assert len(core.entries) == entries
+    name = str(core.parameters["ENTRY_FILE"])
+    bits, words = core.memories[f"{name}.00.mem"]
+    cut = {
+        f"{name}.{place:02d}.mem": (bits, words[first : first + segment])
+        for place, first in enumerate(range(0, entries, segment))
+    }
+    maps = np.random.default_rng(9).integers(0, 64, (3, *shape))
+    check(
+        "sqz_sparse_core", {**core.parameters, "SEGMENT": segment, "LUT_LAST": in_luts},
+        [words_of(maps, 4)], [words_of(truth_of(layer, maps)[..., list(core.rows)], 8)], 6, 6, tmp_path,
+        memories={**core.memories, **cut}, reset_at=777,
+    )  # fmt: skip
+
+
+@needs_verilator
 def test_sparse_pays(tmp_path: Path) -> None:
     """The same lanes, a third of the weights: at least twice the speed of the dense walk, fewer block RAMs."""
     rng = np.random.default_rng(5)

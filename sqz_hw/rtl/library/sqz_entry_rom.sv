@@ -44,11 +44,8 @@ module sqz_entry_rom #(
     always @(posedge clk) if (en) data <= read;
   end else begin : gen_several
     reg [AW-LW-1:0] which;
-    reg [WIDTH-1:0] chosen;
-    always @* begin
-      chosen = 0;
-      for (int i = 0; i < N; i++) if (which == (AW - LW)'(i)) chosen = read[i*WIDTH+:WIDTH];
-    end
+    wire [WIDTH-1:0] chosen;
+    sqz_choose #(.WIDTH(WIDTH), .N(N)) choose (.select(which), .words(read), .word(chosen));
     always @(posedge clk)
       if (en) begin
         which <= address[AW-1:LW];
