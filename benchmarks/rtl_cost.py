@@ -36,12 +36,19 @@ WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VAL
 RIDGE = 3e-3
 """Keeps coefficients near EXPECTED that the modules at hand cannot tell apart."""
 EXPECTED = {
-    "one": 10.0, "core": 50.0, "window": 30.0, "columns": 5.0, "rotate_more": 0.4, "slots": 4.0,
+    "one": 10.0, "core": 40.0, "window": 30.0, "columns": 5.0, "rotate_more": 0.4, "slots": 4.0,
     "bits": 1.5, "choose": 0.6, "wraps": 4.0, "changes": 4.0, "several": 5.0, "sums_beside": 0.5,
-    "saturate": 0.3, "adders": 2.0,
+    "saturate": 0.3, "adders": 2.0, "requantisers": 4.0,
 }  # fmt: skip
 """Of a unit of a feature by its source; of any other 1. Not the package's: those have seen every module."""
-FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in range(1, 6)))
+OF_FEW_INPUTS = {
+    "core": 20.0, "window": 20.0, "counters": 0.3, "slots": 2.0, "addresses": 0.1, "choose": 0.3, "read": 0.3,
+    "deep": 0.3,
+}  # fmt: skip
+"""As EXPECTED, of small and medium LUTs."""
+WHAT = ("lut", "ff", "small", "medium")
+"""What a module's features are of; small and medium LUTs of those that count them apart."""
+FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in range(1, 7)))
 """The files beside this one that the package's coefficients are fitted to."""
 TENTH = 0.1
 SMALL = 50
@@ -72,7 +79,7 @@ def group_of(row: Row) -> str:
 
 def built(row: Row) -> dict[str, float]:
     """What follows from the construction: LUTs that are memory, DSP slices, tiles."""
-    luts, tiles = MODULES[row["module"]][0]({**values(row), ULTRASCALE: int(family_of(row) != "xc7")})
+    luts, tiles = MODULES[row["module"]].memory({**values(row), ULTRASCALE: int(family_of(row) != "xc7")})
     dsp = core_dsp(values(row)) if row["module"] == "sqz_sparse_core" else 0
     return {"lut_ram": luts, "tiles": tiles, "dsp": dsp}
 
@@ -83,22 +90,31 @@ def fit(rows: Sequence[Row]) -> dict[str, Mapping[str, Mapping[str, float]]]:
     for module in MODULES:
         some = [row for row in rows if row["module"] == module]
         fitted[module] = (
-            {what: _fit(some, module, what) for what in ("lut", "ff")}
+            {what: _fit(some, module, what) for what in WHAT if getattr(MODULES[module], what)}
             if some
             else cost.coefficients()[module]
         )
     return fitted
 
 
+def logic(row: Row) -> float:
+    """LUTs that the features of ``lut`` are of: without memories, and small ones that are counted apart."""
+    model = MODULES[row["module"]]
+    apart = cost.shared(row["small"], row["medium"]) if model.small else 0.0
+    return float(row["lut"] - model.memory(values(row))[0] - apart)
+
+
 def _fit(rows: Sequence[Row], module: str, what: str) -> dict[str, float]:
-    memory, *features = MODULES[module]
-    found = [features[what == "ff"](known(row)) for row in rows]
+    features = MODULES[module].features(what)
+    found = [features(known(row)) for row in rows]
     names = list(found[0])
     table = np.array([[one[name] for name in names] for one in found], float)
-    wanted = np.array([row[what] - (memory(values(row))[0] if what == "lut" else 0) for row in rows], float)
-    scale = 1 / np.maximum(np.array([row[what] for row in rows], float), 20)
+    wanted = np.array([logic(row) if what == "lut" else row[what] for row in rows], float)
+    whole = "ff" if what == "ff" else "lut"
+    scale = 1 / np.maximum(np.array([row[whole] for row in rows], float), 20)
     size = np.maximum((table * scale[:, None]).max(axis=0), 1e-9)
-    before = np.array([EXPECTED.get(name, 1.0) for name in names])
+    units = EXPECTED if what in ("lut", "ff") else {**EXPECTED, **OF_FEW_INPUTS}
+    before = np.array([units.get(name, 1.0) for name in names])
     ridge = np.sqrt(RIDGE * len(rows)) * size
     a = np.vstack([table * scale[:, None], np.diag(ridge)])
     b = np.concatenate([wanted * scale, ridge * before])

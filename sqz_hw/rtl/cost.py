@@ -19,7 +19,7 @@ from sqz_hw.rtl.cost_memory import ULTRASCALE
 
 Parameters = Mapping[str, int | str]
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""By module and resource (lut, ff): a factor for each feature."""
+"""By module and what is counted (lut, ff; of cores small and medium LUTs too): a factor for each feature."""
 SPREAD = 0.15
 """Bounds of an estimate of LUTs and flip-flops, as a share of it."""
 
@@ -52,6 +52,15 @@ def coefficients() -> Coefficients:
     return fitted
 
 
+def shared(small: float, medium: float) -> float:
+    """LUTs that small ones (two inputs) take beside medium ones (three and four).
+
+    As Yosys estimates it (``stat -tech xilinx``): each medium one takes a small one in; of those that are
+    left two share a LUT.
+    """
+    return max(0.0, small - medium) / 2
+
+
 def stage_cost(
     module: str,
     parameters: Parameters,
@@ -73,11 +82,15 @@ def stage_cost(
     value.update({} if tables is None else tables)
     value[ULTRASCALE] = int(family != "xc7")
     factors = (coefficients() if fitted is None else fitted)[module]
-    memory, lut, ff = MODULES[module]
-    luts, tiles = memory(value)
+    model = MODULES[module]
+    luts, tiles = model.memory(value)
+    count = {
+        what: sum(some[name] * number for name, number in model.features(what)(value).items())
+        for what, some in factors.items()
+    }
     return Cost(
-        luts + sum(factors["lut"][name] * count for name, count in lut(value).items()),
-        sum(factors["ff"][name] * count for name, count in ff(value).items()),
+        luts + count["lut"] + shared(count.get("small", 0.0), count.get("medium", 0.0)),
+        count["ff"],
         core_dsp(value) if module == "sqz_sparse_core" else 0,
         tiles,
     )

@@ -1,4 +1,4 @@
-"""What a sparse core is made of, counted in bits and units from its parameters (see ``cost_features``)."""
+"""A sparse core's memories, DSP slices and flip-flops, counted from its parameters."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from sqz_hw.rtl.cost_memory import (
     Values,
     bits_for,
     block_ram,
-    block_ram_shape,
-    choose_luts,
     entry_tiles,
     lut_ram,
-    lut_ram_reads,
-    lut_ram_shape,
-    tree_luts,
 )
-from sqz_hw.rtl.cost_products import product_luts
-from sqz_hw.rtl.cost_tables import table_feature
 
 
 def window_depth(v: Values) -> tuple[int, bool]:
@@ -57,92 +50,11 @@ def core_dsp(v: Values) -> int:
 
 
 @cache
-def _banks(w: int, p: int, side: int, edge: int) -> tuple[int, int]:
+def window_banks(w: int, p: int, side: int, edge: int) -> tuple[int, int]:
     """Of a window buffer: banks' addresses that differ; banks that a lane chooses from."""
     back = (w + p) // p * p
     along = [((t // side - edge) * w + t % side - edge + back) % p for t in range(side * side)]
     return len({tuple(b < a for a in along) for b in range(p)}), len(set(along))
-
-
-def _reads(rows: int, bits: int) -> Features:
-    """Bits chosen among rows of LUT RAM: of two, of up to four, of more."""
-    name = "read2" if rows <= 2 else "read4" if rows <= 4 else "read"
-    return {name: lut_ram_reads(rows, bits)}
-
-
-def _window(v: Values) -> Features:
-    """Of the input side of a convolution with a window."""
-    deep, packed = window_depth(v)
-    lanes, rows = v["P"], lut_ram_shape(deep, v["B"], v.get(ULTRASCALE, 0))[0]
-    subs = max(1, lanes // v["PIN"])
-    addresses, banks = _banks(v["W"], lanes, v.get("SIDE", 3), v.get("EDGE", 1))
-    slot = bits_for(deep if packed else v["SLOTS"])
-    bits = lanes * v["B"]
-    return {
-        "rotate": float(bits) if banks <= 4 else 0.0,
-        "rotate_more": float(bits * banks) if banks > 4 else 0.0,
-        "write": float(subs * rows),
-        **_reads(rows, lanes * v["B"]),
-        "addresses": float(addresses * bits_for(deep)),
-        "slots": float(slot),
-    }
-
-
-def _block(v: Values) -> Features:
-    """Of the input side of a 1x1 convolution."""
-    lanes, subs = v["P"], max(1, v["P"] // v["PIN"])
-    choose = max(1, v["PIN"] // lanes)
-    deep = v["SLOTS"] << bits_for(v["C"])
-    bits = max(lanes, v["PIN"]) * v["B"]
-    if v["BLOCK_RAM"]:
-        rows, reads = 1, {"deep": bits * tree_luts(block_ram_shape(deep, bits // subs)[1])}
-    else:
-        rows = lut_ram_shape(deep, bits // subs, v.get(ULTRASCALE, 0))[0]
-        reads = _reads(rows, bits)
-    return {
-        "choose2": float(lanes * v["B"]) if choose == 2 else 0.0,
-        "choose": float(lanes * v["B"] * choose) if choose > 2 else 0.0,
-        "write": float(subs * rows) if subs * rows > 1 else 0.0,
-        **reads,
-    }
-
-
-_PARTS = (
-    "rotate", "rotate_more", "choose2", "choose", "write", "read2", "read4", "read", "deep",
-    "addresses", "slots",
-)  # fmt: skip
-
-
-def core_lut(v: Values) -> Features:
-    """Logic of a core, beside its memories."""
-    segments = -(-v["ENTRIES"] // v["SEGMENT"])
-    width = v["GAP_BITS"] + v["CODE_BITS"]
-    found = _window(v) if v["TAPS"] > 1 else _block(v)
-    return {
-        "core": 1.0,
-        "window": float(v["TAPS"] > 1),
-        **{part: found.get(part, 0.0) for part in _PARTS},
-        "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
-        "drain": v["Q"] * (v["SUM"] + v["PACK"]) * choose_luts(v["P"] // v["Q"]),  # a carry if packed
-        "requantise": float(v["Q"] * v["TOTAL"]),
-        "saturate": float(v["Q"] * v["OUT"]),
-        "biases": table_feature(v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
-        "segments": float(width * segments) if segments > 1 else 0.0,
-        "entries": table_feature(v, "ENTRY_FILE", _last_words(v), width),
-        "weights": table_feature(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
-        "products": v["P"] * product_luts(v["B"], v["MAGNITUDE"], v["SUM"]) if v["LUTS"] else 0.0,
-        "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
-    }
-
-
-def _last_words(v: Values) -> int:
-    """Entries that lie in LUTs."""
-    return (v["ENTRIES"] - 1) % v["SEGMENT"] + 1 if v.get("LUT_LAST") else 0
-
-
-def _shared_weights(v: Values) -> int:
-    """Words of the table of shared weights."""
-    return (2 if v["ROWS1"] else 1) << v["CODE_BITS"] if v.get("SHARED") else 0
 
 
 def core_ff(v: Values) -> Features:
@@ -154,7 +66,7 @@ def core_ff(v: Values) -> Features:
     addresses = 0
     if window:
         deep, _ = window_depth(v)
-        found, _ = _banks(v["W"], v["P"], v.get("SIDE", 3), v.get("EDGE", 1))
+        found, _ = window_banks(v["W"], v["P"], v.get("SIDE", 3), v.get("EDGE", 1))
         addresses = found * bits_for(deep)
     segments = -(-v["ENTRIES"] // v["SEGMENT"])
     return {

@@ -8,6 +8,7 @@ source has: a multiplexer's bits, an adder's, a register's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from sqz_hw.rtl.cost_buffers import (
     pool_ff,
@@ -20,7 +21,8 @@ from sqz_hw.rtl.cost_buffers import (
     sum_lut,
     sum_memory,
 )
-from sqz_hw.rtl.cost_core import core_ff, core_lut, core_memory
+from sqz_hw.rtl.cost_core import core_ff, core_memory
+from sqz_hw.rtl.cost_core_luts import core_lut, core_medium, core_small
 from sqz_hw.rtl.cost_memory import Features, Values, bits_for, block_ram, choose_luts
 from sqz_hw.rtl.cost_tables import table_feature
 
@@ -131,16 +133,44 @@ def _no_ff(v: Values) -> Features:
     return {"one": 0.0}
 
 
-MODULES: Mapping[str, tuple[Callable[[Values], tuple[int, float]], Callable[[Values], Features],
-                            Callable[[Values], Features]]] = {
-    "sqz_sparse_core": (core_memory, core_lut, core_ff),
-    "sqz_max_pool": (pool_memory, pool_lut, pool_ff),
-    "sqz_reblock": (reblock_memory, reblock_lut, reblock_ff),
-    "sqz_add": (_none, add_lut, add_ff),
-    "sqz_merge": (_none, merge_lut, merge_ff),
-    "sqz_global_sum": (sum_memory, sum_lut, sum_ff),
-    "sqz_fork": (_none, fork_lut, _no_ff),
-    "sqz_argmax": (_none, argmax_lut, argmax_ff),
-    "sqz_space_to_depth": (regroup_memory, regroup_lut, regroup_ff),
-}  # fmt: skip
-"""For each module: its memory (LUTs, tiles), and the features of its LUTs and of its flip-flops."""
+Counter = Callable[[Values], Features]
+
+
+class Model(NamedTuple):
+    """What a module is made of, from its parameters.
+
+    Attributes:
+        memory: LUTs and tiles of its memories.
+        lut: features of its LUTs beside them; of a module with ``small``, of those of three inputs and more.
+        ff: of its flip-flops.
+        small, medium: of its LUTs of up to two inputs, and of three and four; None if ``lut`` has them all.
+    """
+
+    memory: Callable[[Values], tuple[int, float]]
+    lut: Counter
+    ff: Counter
+    small: Counter | None = None
+    medium: Counter | None = None
+
+    def features(self, what: str) -> Counter:
+        """Those of ``lut``, ``ff``, ``small`` or ``medium``."""
+        found: Counter | None = getattr(self, what)
+        return _nothing if found is None else found
+
+
+def _nothing(v: Values) -> Features:
+    return {}
+
+
+MODULES: Mapping[str, Model] = {
+    "sqz_sparse_core": Model(core_memory, core_lut, core_ff, core_small, core_medium),
+    "sqz_max_pool": Model(pool_memory, pool_lut, pool_ff),
+    "sqz_reblock": Model(reblock_memory, reblock_lut, reblock_ff),
+    "sqz_add": Model(_none, add_lut, add_ff),
+    "sqz_merge": Model(_none, merge_lut, merge_ff),
+    "sqz_global_sum": Model(sum_memory, sum_lut, sum_ff),
+    "sqz_fork": Model(_none, fork_lut, _no_ff),
+    "sqz_argmax": Model(_none, argmax_lut, argmax_ff),
+    "sqz_space_to_depth": Model(regroup_memory, regroup_lut, regroup_ff),
+}
+"""By module."""

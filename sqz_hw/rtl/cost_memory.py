@@ -99,6 +99,17 @@ def choose_luts(words: int) -> int:
     return words // 4 + (rest == 3 or (rest == 2 and left % 4 != 2)) + choose_luts(groups)
 
 
+def choose_joins(words: int) -> int:
+    """Of ``choose_luts``, LUTs of three inputs: choices between two words."""
+    if words <= 4:
+        return int(words == 2)
+    groups = -(-words // 4)
+    left = groups
+    while left > 4 and left % 4 == 1:  # goes up by itself
+        left = -(-left // 4)
+    return int(words % 4 == 2 and left % 4 != 2) + choose_joins(groups)
+
+
 def wraps_early(count: int) -> bool:
     """A counter of so many states needs a comparison to wrap."""
     return count & (count - 1) != 0

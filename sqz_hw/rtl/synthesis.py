@@ -37,7 +37,7 @@ LUT_RAM = {
 }  # fmt: skip
 """LUTs of each LUT RAM primitive (UG474, UG574)."""
 SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
-SCHEMA = 6
+SCHEMA = 7
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
 
@@ -50,6 +50,7 @@ class Count:
         lut: logic, LUT RAM and shift registers together.
         lut_ram, srl: of them, LUT RAM and shift registers.
         unshared: as ``lut``, if no two small LUTs shared one (the estimate lets them wherever inputs allow).
+        small, medium: LUTs of one and two inputs, and of three and four: the former share with the latter.
         ff, dsp: flip-flops, DSP slices.
         bram18, bram36: block RAMs of 18 and of 36 kbit.
         uram: UltraRAM blocks.
@@ -61,6 +62,8 @@ class Count:
     lut_ram: int = 0
     srl: int = 0
     unshared: int = 0
+    small: int = 0
+    medium: int = 0
     ff: int = 0
     dsp: int = 0
     bram18: int = 0
@@ -220,12 +223,13 @@ def _read(about: Mapping[str, Any]) -> Count:
     cells = {str(name).lstrip("\\"): _number(count) for name, count in about["num_cells_by_type"].items()}
     lut_ram = sum(LUT_RAM.get(name, 0) * n for name, n in cells.items())
     srl = sum(cells.get(name, 0) for name in SHIFT_REGISTERS)
+    luts = [cells.get(f"LUT{inputs}", 0) for inputs in range(7)]
     unknown = [n for n in cells if n.startswith("RAM") and n not in LUT_RAM and not n.startswith("RAMB")]
     if unknown or any(name.startswith("$") and name != "$scopeinfo" for name in cells):
         raise ToolError(f"Yosys must map to primitives that are known here, not {', '.join(sorted(cells))}")
     return Count(
         lut=int(about["estimated_num_lc"]) + lut_ram + srl, lut_ram=lut_ram, srl=srl,
-        unshared=sum(cells.get(f"LUT{inputs}", 0) for inputs in range(1, 7)) + lut_ram + srl,
+        unshared=sum(luts[1:]) + lut_ram + srl, small=sum(luts[1:3]), medium=sum(luts[3:5]),
         ff=sum(n for name, n in cells.items() if name in ("FDRE", "FDSE", "FDCE", "FDPE", "LDCE", "LDPE")),
         dsp=sum(n for name, n in cells.items() if name.startswith("DSP")),
         bram18=sum(n for name, n in cells.items() if name.startswith("RAMB18")),
