@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqz_hw.rtl.cost import coefficients, stage_cost
+from sqz_hw.rtl.cost import coefficients, shared, stage_cost
 from sqz_hw.rtl.cost_memory import (
     block_ram,
     block_ram_shape,
+    choose_joins,
     choose_luts,
     entry_tiles,
     lut_ram_shape,
@@ -75,6 +76,23 @@ def test_a_choice_takes_a_lut_for_four_words(words: int, luts: int) -> None:
     assert choose_luts(words) == luts
 
 
+def test_two_way_choices_take_luts_of_three_inputs() -> None:
+    assert [choose_joins(n) for n in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 32)] == [
+        0,
+        1,
+        0,
+        0,
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+        1,
+        1,
+    ]
+
+
 @given(st.integers(5, 300))
 def test_a_choice_of_many_takes_about_a_third_of_a_lut_a_word(words: int) -> None:
     """A LUT of six inputs takes four words and leaves one: (words - 1) / 3 at best."""
@@ -117,7 +135,7 @@ def test_registers_of_all_but_cores_are_exact(every: list[Any]) -> None:
     later = [row for name in CHOSEN for row in rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")]
     for row in [*every, *later]:
         if row["module"] not in ("sqz_sparse_core", "sqz_fork"):
-            off = 1.3 if row["module"] == "sqz_space_to_depth" else 1e-3
+            off = 2.1 if row["module"] == "sqz_space_to_depth" else 1e-3
             assert rtl_cost.predicted(row).ff == pytest.approx(row["ff"], abs=off), row["name"]
 
 
@@ -207,7 +225,8 @@ def test_drawn_modules_are_those_that_the_sweep_draws(seed: int) -> None:
 def test_the_package_has_the_fit_to_the_committed_counts(every: list[Any]) -> None:
     fitted, kept = rtl_cost.fit(every), coefficients()
     for module, about in fitted.items():
-        for what in ("lut", "ff"):
+        assert about.keys() == kept[module].keys()
+        for what in about:
             assert about[what] == pytest.approx(kept[module][what], abs=1e-3), (module, what)
 
 
@@ -217,12 +236,33 @@ def test_modules_that_were_left_out_of_the_fit(every: list[Any], half: int) -> N
     fitted = rtl_cost.fit(sides[1 - half])
     unseen = sides[half]
     cores = [row for row in unseen if row["module"] == "sqz_sparse_core"]
-    for rows, share in ((cores, 0.98), (unseen, 0.98)):
+    for rows, share in ((cores, 1), (unseen, 0.99)):
         assert share_within(rows, "lut", fitted) >= share
-        assert share_within(rows, "lut", fitted, 0.15) == 1
+        assert share_within(rows, "lut", fitted, 0.11) == 1
         assert share_within(rows, "ff", fitted) == 1
     assert abs(rtl_cost.together(unseen, "lut", fitted)) <= 0.02
     assert abs(rtl_cost.together(unseen, "ff", fitted)) <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("small", "medium", "luts"), [(0, 0, 0), (10, 20, 0), (20, 20, 0), (30, 20, 5), (9, 0, 4.5)]
+)
+def test_small_luts_share(small: int, medium: int, luts: float) -> None:
+    assert shared(small, medium) == luts
+
+
+def test_luts_are_paired_as_yosys_pairs_them(every: list[Any]) -> None:
+    """Its estimate is that of the library's rule, in each module counted."""
+    for row in every:
+        paired = row["unshared"] - row["small"] + shared(row["small"], row["medium"])
+        assert row["lut"] == pytest.approx(paired, abs=1), row["name"]
+
+
+def test_a_cores_small_luts_are_known_one_by_one(every: list[Any]) -> None:
+    """Bits of adders: those of products, of sums above them and of biases; by the fit one LUT each, and few others."""
+    small = coefficients()["sqz_sparse_core"]["small"]
+    assert small["products"] == pytest.approx(1, abs=0.01)
+    assert small["requantise"] == pytest.approx(1, abs=0.02)
 
 
 def test_unseen_is_what_differs_in_more_than_its_weights(every: list[Any]) -> None:
@@ -239,15 +279,12 @@ def test_foldings_that_this_model_chose(name: str) -> None:
     """The shipped networks and v1.0, folded by the package's coefficients and counted afterwards.
 
     On the xck26, to whose family nothing is fitted, as well: what differs there is known by construction.
-    One core of ``cifar10-small`` is 10.2 % off: lanes of LUTs with 4-bit pixels.
     """
     rows = rtl_cost.read(BENCHMARKS / f"rtl_counts_chosen_{name}.json")
     assert {rtl_cost.family_of(row) for row in rows} == {"xcup" if name == "xck26" else "xc7"}
     unlike = rtl_cost.not_fitted(rows)
     assert sum(row["module"] == "sqz_sparse_core" for row in unlike) >= 15
-    off = [of for error, of in rtl_cost.errors(unlike, "lut", coefficients()) if abs(error) > 0.1]
-    assert off == (["fire3_squeeze1x1"] if name == "small" else [])
-    assert share_within(unlike, "lut", coefficients(), 0.11) == 1
+    assert share_within(unlike, "lut", coefficients()) == 1
     assert share_within(unlike, "ff", coefficients()) == 1
     for what in ("lut", "ff"):
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.02
@@ -256,12 +293,9 @@ def test_foldings_that_this_model_chose(name: str) -> None:
 
 
 def test_modules_drawn_after_the_fit() -> None:
-    """All but one core of four lanes of LUTs, whose small LUTs share more than the model knows (+16 %)."""
-    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep6.json"))
-    assert len(rows) > 60
-    off = [of for error, of in rtl_cost.errors(rows, "lut", coefficients()) if abs(error) > 0.1]
-    assert off == ["sqz_sparse_core_7"]
-    assert share_within(rows, "lut", coefficients(), 0.16) == 1
+    rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / "rtl_counts_sweep7.json"))
+    assert len(rows) > 80
+    assert share_within(rows, "lut", coefficients()) == 1
     assert share_within(rows, "ff", coefficients()) == 1
     for what in ("lut", "ff"):
         assert abs(rtl_cost.together(rows, what, coefficients())) < 0.03
