@@ -1,4 +1,4 @@
-"""Exchanges the folding of one stage after the other, to bring a way through a network into a budget."""
+"""Exchanges the folding of one stage after the other: into a budget, and within it to what costs less."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LEAST = 1e-9
 
 
 def exchanged(
-    way: Way, alternatives: Callable[[str, Choice], Sequence[Choice]], excess: Callable[[Way], float]
+    way: Way, alternatives: Callable[[str, Choice], Sequence[Choice]], burden: Callable[[Way], float]
 ) -> Way:
-    """The way after exchanges, each of which takes most off its excess, until there is none or none helps.
+    """The way after exchanges, each of which takes most off its burden, until there is none or none helps.
 
     Words between stages stay as they are, so that an exchange changes nothing but its stage.
 
     Args:
         way: all choices made.
         alternatives: of a stage's choice, by the stage's name.
-        excess: how far a way is beyond the budget; 0 within.
+        burden: how far a way is beyond a budget, or what it costs; none below 0.
     """
-    left = excess(way)
+    left = burden(way)
     while left > 0.0:
         others = [
             _with(way, place, other)
@@ -34,10 +34,10 @@ def exchanged(
         ]
         if not others:
             return way
-        best = min(others, key=excess)
-        if excess(best) > left - LEAST:
+        best = min(others, key=burden)
+        if burden(best) > left - LEAST:
             return way
-        way, left = best, excess(best)
+        way, left = best, burden(best)
     return way
 
 

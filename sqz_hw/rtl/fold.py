@@ -3,12 +3,13 @@
 Each stage's choices (pixels in parallel, cores, requantisers, what multiplies) are listed with their
 clocks and their cost; a walk along the network keeps, for each width of word between two stages, the
 cheapest way to get there. Resources are weighed by prices, which rise for what a budget is short of. At any
-prices a kind of lane is the cheaper one for many stages at once; where that leaves nothing within the budget,
-stages are exchanged one by one (``exchange``).
+prices a kind of lane is the cheaper one for many stages at once; so stages are exchanged one by one
+(``exchange``): into the budget where no prices lead there, and then as long as that saves.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -111,7 +112,7 @@ def solve(
             f"design {network.name} needs more than the part has: pools, additions and queues alone take it; "
             "choose a larger part"
         )
-    prices = Prices(
+    first = prices = Prices(
         1 / limits.lut, FIRST_PRICE / limits.ff, FIRST_PRICE / limits.dsp, FIRST_PRICE / limits.tiles,
         LANE_PRICE / limits.lut, 0.0 if latency is None else FIRST_PRICE / latency,
     )  # fmt: skip
@@ -126,18 +127,24 @@ def solve(
     def excess(way: Way) -> float:
         return sum(max(0.0, share - 1.0) for share in shares(way))
 
+    def price(way: Way) -> float:
+        lanes = sum(choice.folding.pixels * choice.folding.cores for _, choice in way.choices)
+        return math.inf if excess(way) > 0.0 else _price(way.cost, lanes, first)
+
     tried: dict[Way, float] = {}
     for _ in range(ROUNDS):
         way = solver.run(prices)
         over = shares(way)
-        if max(over) <= 1.0 or (budget is None and latency is None):
+        if budget is None and latency is None:
             return way.solution
+        if max(over) <= 1.0:
+            return exchanged(way, solver.alternatives, price).solution
         tried[way] = excess(way)
         prices = Prices(*(p * min(RISE, max(FALL, o)) for p, o in zip(prices, over, strict=True)))
     for near in sorted(tried, key=lambda way: tried[way])[:NEAREST]:
         better = exchanged(near, solver.alternatives, excess)
         if excess(better) <= 0.0:
-            return better.solution
+            return exchanged(better, solver.alternatives, price).solution
     cost = way.cost
     raise DoesNotFitError(
         f"design {network.name} needs a folding within LUT {limits.lut:.0f}, FF {limits.ff:.0f}, "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,3 +69,15 @@ def test_it_never_ends_further_out(costs: list[tuple[int, int]], data: st.DataOb
     found = exchanged(start, lambda name, now: options, excess)
     assert excess(found) <= excess(start)
     assert all(one in options for _, one in found.choices)
+
+
+def test_what_a_budget_leaves_is_used() -> None:
+    """Of four stages in LUTs two become slices, as nine are there; that within a budget costs less."""
+    in_luts, in_slices = choice(100.0, 0), choice(20.0, 4)
+    excess = excess_of(1000.0, 9.0)
+
+    def price(way: Way) -> float:
+        return math.inf if excess(way) > 0.0 else way.cost.lut
+
+    found = exchanged(way_of(*[in_luts] * 4), lambda name, now: [in_luts, in_slices], price)
+    assert (found.cost.lut, found.cost.dsp) == (240.0, 8)
