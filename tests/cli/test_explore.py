@@ -223,7 +223,10 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_ends_as_if_never_stopped(npz, 
     assert main(["explore", "--output", str(tmp_path / "whole"), *options]) == 0
     stopped = tmp_path / "stopped"
     command = [sys.executable, "-m", "sqz_hw.cli.main", "explore", "--output", str(stopped), *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )  # fmt: skip
     until = time.monotonic() + 600
     journal = stopped / "study.journal"
     while time.monotonic() < until and not (journal.exists() and '"outcome"' in journal.read_text()):
