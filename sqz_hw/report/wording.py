@@ -233,8 +233,21 @@ def memory(report: Mapping[str, Any]) -> str:
     return (
         f"{m['kind']}: weights {bits(m['weights_bits'])} + line buffers {bits(m['line_buffer_bits'])} + "
         f"FIFOs {bits(m['fifo_bits'])} = {bits(m['total_bits'])} of {bits(m['budget_bits'])} "
-        f"({percent(m['total_bits'], m['budget_bits'])})"
+        f"({percent(m['total_bits'], m['budget_bits'])}){_rest_of(report)}"
     )
+
+
+def beyond_memory(report: Mapping[str, Any]) -> str:
+    """``0.56 Mib more than the part's block RAM and URAM hold``; "" if they hold it."""
+    over = report["memory"]["total_bits"] - report["memory"]["budget_bits"]
+    return f"{bits(over)} more than the part's block RAM and URAM hold{_rest_of(report)}" if over > 0 else ""
+
+
+def _rest_of(report: Mapping[str, Any]) -> str:
+    """Where a design that fits has what block RAM and URAM do not hold."""
+    m = report["memory"]
+    fits = report["verdict"]["fits"] == "yes"
+    return "; the rest lies in LUTs" if fits and m["total_bits"] > m["budget_bits"] else ""
 
 
 def steady(segments: Sequence[Any]) -> str:

@@ -215,6 +215,20 @@ def test_figures(variants):
     assert [row["name"] for row in layer_rows(full)] == [row["name"] for row in full["latency"][0]["layers"]]
 
 
+def test_memory_beyond_block_ram_lies_in_luts_if_the_design_fits(variants):
+    large = variants["too large"].to_dict()
+    over = wording.bits(large["memory"]["total_bits"] - large["memory"]["budget_bits"])
+    said = f"{over} more than the part's block RAM and URAM hold"
+    assert wording.beyond_memory(large) == said
+    fits = {**large, "verdict": {"fits": "yes", "reasons": ["x"]}}
+    assert wording.beyond_memory(fits) == f"{said}; the rest lies in LUTs"
+    assert wording.memory(fits) == f"{wording.memory(large)}; the rest lies in LUTs"
+    assert wording.beyond_memory(variants["full"].to_dict()) == ""
+    quoted = said.replace("'", "&#39;")
+    assert f'<p class="over">{quoted} (the line marks their 4.92 Mib).</p>' in to_html(large)
+    assert f"**{said}.**" in to_markdown(large)
+
+
 def test_numbers_in_words():
     assert wording.bits(1024.0) == wording.bits(1024)  # JSON's 1e3 is an integer for a schema
     assert [wording.bits(n) for n in (0, 96, 1024, 36864, 5_160_960)] == [
