@@ -288,7 +288,7 @@ def _verification(state: _State) -> VerificationSection:
     agreement = None
     engines = dict(state.scores)
     if floats is not None:
-        same = floats.argmax(axis=1) == engines["rtl"].argmax(axis=1)
+        same = floats.argmax(axis=1) == _classes(engines["rtl"], state.settings.result)
         agreement = round(float(100.0 * same.mean()), 4)
         engines = {"float": floats, **engines}
     measured: dict[str, Accuracy] | None = None
@@ -301,6 +301,12 @@ def _verification(state: _State) -> VerificationSection:
         bit_exact=all(layer.mismatches == 0 for layer in state.layers), float_agreement_top1=agreement,
         accuracy=measured, float64_layers=float64_layers(_design(state)),
     )  # fmt: skip
+
+
+def _classes(results: Scores, result: str) -> Scores:
+    """The class of each image, from its scores, or from the class itself where that is the result."""
+    flat = results.reshape(len(results), -1)
+    return flat[:, 0] if result == "argmax" else flat.argmax(axis=1).astype(np.float64)
 
 
 def _slowest(accelerated: Accelerated) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqz_hw.errors import BadInputError
 
 MARKER = "build.json"
-PARTS = frozenset({MARKER, "build.log", "csim", "hls", "report", "synth"})
+PARTS = frozenset({MARKER, "build.log", "csim", "hls", "report", "rtl", "simulation", "synth"})
 """All that a build puts into its folder; anything else there is the user's."""
 
 

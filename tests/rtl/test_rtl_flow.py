@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from models import random_model, tiny_architecture
 from rtl.streams import needs_verilator
@@ -13,6 +14,7 @@ from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.flow import build
 from sqz_hw.model import modelfile
 from sqz_hw.rtl import tools
+from sqz_hw.rtl_flow import _classes
 from sqz_hw.settings import BuildSettings
 
 
@@ -42,6 +44,17 @@ def test_a_build_is_verified_and_reported(model_file: Path, tmp_path: Path) -> N
     for name in ("sqz_top.sv", "sqz_network.sv", "library/sqz_sparse_core.sv", "vendor/package_ip.tcl"):
         assert (built.folder / "rtl" / name).is_file()
     assert not list((built.folder / "rtl").rglob("*.probe"))
+    classes = build(settings.model_copy(update={"result": "argmax"}))  # into the same folder
+    assert classes.folder == built.folder
+    again = json.loads((classes.folder / "report" / "report.json").read_text())
+    assert again["verification"]["bit_exact"] is True
+
+
+def test_classes_are_of_scores_or_the_result_itself() -> None:
+    scores = np.array([[0.5, 2.0, 1.0], [3.0, 0.0, 1.0]])
+    assert _classes(scores, "scores").tolist() == [1, 0]
+    assert _classes(np.array([[7.0], [2.0]]), "argmax").tolist() == [7, 2]
+    assert _classes(np.array([[7.0], [2.0]]).reshape(2, 1, 1, 1), "argmax").tolist() == [7, 2]
 
 
 def test_without_verilator_it_says_what_to_install(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
