@@ -48,7 +48,7 @@ OF_FEW_INPUTS = {
 """As EXPECTED, of small and medium LUTs."""
 WHAT = ("lut", "ff", "small", "medium")
 """What a module's features are of; small and medium LUTs of those that count them apart."""
-FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in range(1, 7)))
+FITTED = ("rtl_counts", "rtl_counts_v1.0", *(f"rtl_counts_sweep{seed}" for seed in (*range(1, 7), 8)))
 """The files beside this one that the package's coefficients are fitted to."""
 TENTH = 0.1
 SMALL = 50

@@ -174,6 +174,75 @@ def squeeze_core(draw: Draw) -> Drawn:
     return Drawn(parameters, {"in": (pin * bits,), "out": (lanes * bits,)}, core_files(draw, parameters))
 
 
+def first_core(draw: Draw) -> Drawn:
+    """Of a first layer: few channels, words in of one pixel."""
+    width, channels = one_of(draw, [16, 24, 28, 32, 48, 64]), one_of(draw, [3, 3, 4])
+    pixels = one_of(draw, [p for p in (2, 4, 7, 8, 14, 16, 28, 32) if width % p == 0])
+    shared, kind = one_of(draw, [0, 0, 1]), one_of(draw, [0, 1, 2] if pixels % 2 == 0 else [0, 2])
+    code = one_of(draw, [5, 6, 8])
+    sums, bias, bits = int(draw.integers(14, 21)), int(draw.integers(8, 15)), one_of(draw, [4, 6, 8])
+    parameters = _core(
+        draw, width=width, channels=channels, taps=9, pixels=pixels, pin=1, bits=8, out=bits, shared=shared,
+        kind=kind, gap=1 if channels == 3 else 2, code=code, sums=sums, bias=bias,
+        entries=one_of(draw, [40, 150, 400, 900]), rows=one_of(draw, [8, 16, 32, 64, 96]),
+    )  # fmt: skip
+    return Drawn(parameters, {"in": (8,), "out": (pixels * bits,)}, core_files(draw, parameters))
+
+
+def narrow_core(draw: Draw) -> Drawn:
+    """A 1x1 core that reads words of several times its lanes."""
+    pixels, times = one_of(draw, [1, 2, 2, 4, 4, 7, 8]), one_of(draw, [2, 3, 4, 4, 7, 8, 14])
+    shared, kind = one_of(draw, [0, 1]), one_of(draw, [0, 1, 2] if pixels % 2 == 0 else [0, 2])
+    gap, code = (3, 6) if shared else (4, 5)
+    sums, bias, bits = int(draw.integers(14, 23)), int(draw.integers(8, 15)), one_of(draw, [4, 6, 8])
+    channels = one_of(draw, [16, 48, 64, 192, 256])
+    parameters = _core(
+        draw, width=pixels * times, channels=channels, taps=1, pixels=pixels, pin=pixels * times, bits=bits,
+        out=bits, shared=shared, kind=kind, gap=gap, code=code, sums=sums, bias=bias,
+        entries=one_of(draw, [60, 400, 1800, 5000]), rows=one_of(draw, [10, 16, 32, 64, 100]),
+    )  # fmt: skip
+    return Drawn(
+        parameters, {"in": (pixels * times * bits,), "out": (pixels * bits,)}, core_files(draw, parameters)
+    )
+
+
+def _core(
+    draw: Draw,
+    *,
+    width: int,
+    channels: int,
+    taps: int,
+    pixels: int,
+    pin: int,
+    bits: int,
+    out: int,
+    shared: int,
+    kind: int,
+    gap: int,
+    code: int,
+    sums: int,
+    bias: int,
+    entries: int,
+    rows: int,
+) -> dict[str, int | str]:
+    """A core's parameters from those that are drawn; lanes of a kind: 0 one a DSP slice, 1 two, 2 in LUTs."""
+    value = code + (one_of(draw, [0, 1, 2]) if shared else 0)
+    slots = 2 if taps == 1 else 2 * (width // pixels + 1) + 2 if pixels < width else 4
+    return {
+        "W": width, "H": width, "C": channels, "TAPS": taps, "SIDE": 3 if taps == 9 else 1,
+        "EDGE": int(taps == 9), "WIDTH": width, "COLUMNS": max(1, width // pixels), "ROWS_OUT": width,
+        "TAIL": max(1, pixels // pin), "ROWS1": 0, "ROWS": rows, "P": pixels, "PIN": pin,
+        "Q": one_of(draw, divisors(pixels)[:2]), "SLOTS": slots,
+        "BLOCK_RAM": one_of(draw, [0, 1, 1]) if taps == 1 and channels < 256 else int(taps == 1), "B": bits,
+        "ENTRIES": entries, "SEGMENT": SEGMENT, "LUT_LAST": one_of(draw, [0, 0, 1]), "GAP_BITS": gap,
+        "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared, "PACK": int(kind == 1),
+        "SPLIT": 24 - bits, "LUTS": int(kind == 2), "MAGNITUDE": value - 1, "SUM": sums,
+        "UP": one_of(draw, [0, 0, 1]), "BIAS": bias, "TOTAL": sums + 1 + one_of(draw, [0, 1]),
+        "DROP": one_of(draw, [4, 6, 8, 10]), "ROUNDING": 2, "OUT": out, "OUT_SIGNED": 0, "SATURATE": 1,
+        "QUEUE": 16,
+    }  # fmt: skip
+
+
 def core_files(draw: Draw, parameters: Mapping[str, Any]) -> dict[str, Memory]:
     """Entries, biases and shared weights of a core with these parameters."""
     gap, code, count, rows, bias, value = (
@@ -196,10 +265,10 @@ def core_files(draw: Draw, parameters: Mapping[str, Any]) -> dict[str, Memory]:
 DRAWS: dict[str, Callable[[Draw], Drawn]] = {
     "sqz_max_pool": max_pool, "sqz_reblock": reblock, "sqz_add": add, "sqz_merge": merge,
     "sqz_global_sum": global_sum, "sqz_space_to_depth": space_to_depth, "sqz_argmax": argmax,
-    "sqz_sparse_core": sparse_core, "squeeze": squeeze_core,
+    "sqz_sparse_core": sparse_core, "squeeze": squeeze_core, "first": first_core, "narrow": narrow_core,
 }  # fmt: skip
 """By the instance's name; a module of the library but for ``KINDS``."""
-KINDS = {"squeeze": "sqz_sparse_core"}
+KINDS = dict.fromkeys(("squeeze", "first", "narrow"), "sqz_sparse_core")
 """Names whose modules are called otherwise: a kind of core."""
 
 
@@ -220,8 +289,16 @@ SWEEPS: Mapping[int, Mapping[str, int]] = {
     5: {**dict(zip(BUFFERS, (8, 8, 6, 10, 10, 4, 4), strict=False)), "sqz_sparse_core": 8, "squeeze": 16},
     6: {**dict(zip(BUFFERS, (12, 12, 12, 12, 12, 8, 4), strict=False)), "sqz_sparse_core": 10, "squeeze": 20},
     7: {**dict(zip(BUFFERS, (10, 10, 8, 8, 10, 6, 4), strict=False)), "sqz_sparse_core": 24, "squeeze": 20},
+    8: {"first": 20, "narrow": 28},
+    9: {
+        **dict(zip(BUFFERS, (5, 5, 5, 5, 5, 0, 0), strict=False)),
+        "sqz_sparse_core": 8,
+        "squeeze": 8,
+        "first": 8,
+        "narrow": 8,
+    },
 }
-"""By seed: how many of each of ``DRAWS``. Those up to 6 are in the package's fit; 7 was drawn after it."""
+"""By seed: how many of each of ``DRAWS``. Those up to 8 are in the package's fit; 9 was drawn after it."""
 
 
 def sweep(seed: int) -> Plan:

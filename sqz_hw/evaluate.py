@@ -27,7 +27,7 @@ from sqz_hw.verify.run import accuracy
 Scores = npt.NDArray[np.float64]
 Engine = Callable[[npt.NDArray[np.uint8]], Scores]
 PART = "xc7z020clg400-1"
-"""Nothing that is computed depends on the part; hls4ml wants one all the same."""
+"""No value depends on the part; hls4ml wants one all the same, and the RTL is folded for it."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,10 @@ def _rtl(path: Path, scratch: Path) -> Engine:
     from sqz_hw.rtl.accelerator import accelerate
     from sqz_hw.rtl.generate import write_rtl
     from sqz_hw.rtl.simulate import compile_plan, run_images
-    from sqz_hw.rtl.tools import find_verilator
+    from sqz_hw.rtl.tools import find_compiler, find_verilator
 
     find_verilator()
+    find_compiler()
     design = design_of_model(modelfile.load(path), scratch / "hls")
     plan = accelerate(design, resolve(PART)).plan
     sources = write_rtl(plan, scratch / "rtl")

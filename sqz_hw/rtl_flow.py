@@ -93,10 +93,11 @@ def build_rtl(settings: BuildSettings, watch: Watch) -> Built:
         watch: told of each step.
 
     Raises:
-        BadInputError: bad input, or a design that StreamRTL does not build (exit code 2).
+        BadInputError: bad input, a design that StreamRTL does not build, or more images a second than
+            any folding of it gives (exit code 2).
         ToolError: Verilator, Yosys or g++ is missing or failed (5).
         OutputsDifferError: RTL, QKeras and the golden model differ (3).
-        DoesNotFitError: it does not fit, or no folding is fast enough (4).
+        DoesNotFitError: no folding that fast fits the part (4).
     """
     part = resolve(settings.part)
     if settings.cosim:

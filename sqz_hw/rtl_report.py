@@ -11,6 +11,8 @@ from sqz_hw.estimate.ranges import ZERO, Range
 from sqz_hw.report.content import MemorySection, ResourceColumn
 from sqz_hw.rtl.accelerator import Accelerated
 from sqz_hw.rtl.cost import SPREAD
+from sqz_hw.rtl.cost_core import window_depth
+from sqz_hw.rtl.cost_memory import bits_for
 from sqz_hw.rtl.depth import network_levels
 from sqz_hw.rtl.plan import Plan
 from sqz_hw.rtl.simulate import Measured, lanes, useful_products
@@ -59,11 +61,18 @@ def memory(plan: Plan, part: Part) -> MemorySection:
     for instance in plan.instances:
         v = {name: int(value) for name, value in instance.parameters.items() if not isinstance(value, str)}
         if instance.module == "sqz_sparse_core":
-            deep = v["SLOTS"] << max(1, (v["C"] - 1).bit_length())
-            lines += deep * v["B"] * (v["P"] if v["TAPS"] > 1 else max(v["P"], v["PIN"]))
+            if v["TAPS"] > 1:
+                lines += window_depth(v)[0] * v["B"] * v["P"]
+            else:
+                lines += (v["SLOTS"] << bits_for(v["C"])) * v["B"] * max(v["P"], v["PIN"])
             queues += v["QUEUE"] * v["P"] * v["OUT"]
         elif instance.module == "sqz_max_pool":
             lines += v["W"] * v["C"] * v["B"]
+            queues += v["C"] * v["P"] // 2 * v["B"] if v["P"] < v["W"] else 0  # windows that wait
+        elif instance.module == "sqz_space_to_depth":
+            lines += 2 * v["S"] * v["W"] * v["C"] * v["B"]
+        elif instance.module == "sqz_global_sum":
+            lines += v["C"] * v["OUT"]
         elif instance.module == "sqz_reblock":
             queues += v["SLOTS"] * v["C"] * v["B"] * max(v["PIN"], v["POUT"])
     return MemorySection("estimate", weights, lines, queues, part.memory_bits)

@@ -49,6 +49,12 @@ def open_project(folder: Path) -> Project:
     """
     design, model = folder / "csim" / "design.json", folder / "csim" / "model.safetensors"
     try:
+        if (folder / "rtl").is_dir() and (folder / "simulation").is_dir():
+            raise BadInputError(
+                f"a project to C-simulate must be HLS C++, and {folder} is StreamRTL's, which its build "
+                "verified in Verilator; for other images: scripts/evaluate.py --engine rtl, or the build "
+                "again with --data"
+            )
         for path in (design, model, folder / "hls" / "firmware"):
             if not path.exists():
                 raise BadInputError(

@@ -18,16 +18,28 @@ from sqz_hw.rtl.cost_memory import (
     lut_ram_reads,
     lut_ram_shape,
     tree_luts,
+    wraps_early,
 )
 from sqz_hw.rtl.cost_products import product_cells
 from sqz_hw.rtl.cost_tables import table_feature
 
 _PARTS = (
-    "rotate", "rotate_more", "choose2", "choose", "write", "read2", "read4", "read", "deep",
-    "addresses", "slots",
+    "rotate", "rotate_more", "choose2", "choose4", "choose", "write", "read2", "read4", "read",
+    "deep", "addresses", "packed", "slots",
 )  # fmt: skip
 """Of the input side."""
-_WITH_MEDIUM = ("window", "choose2", "choose", "write", "read2", "read", "deep", "slots", "addresses")
+_WITH_MEDIUM = (
+    "window",
+    "choose2",
+    "choose",
+    "write",
+    "read2",
+    "read",
+    "deep",
+    "slots",
+    "addresses",
+    "packed",
+)
 """Those that have medium LUTs."""
 
 
@@ -45,7 +57,8 @@ def core_small(v: Values) -> Features:
         "requantise": float(v["Q"] * v["TOTAL"]),
         "products": products,
         "counters": _counters(v),
-        **{part: side[part] for part in ("window", "slots", "addresses", "write")},
+        "channels": _channels(v),
+        **{part: side[part] for part in ("window", "slots", "addresses", "packed", "write")},
     }
 
 
@@ -55,6 +68,7 @@ def core_medium(v: Values) -> Features:
     return {
         "core": 1.0,
         "counters": _counters(v),
+        "channels": _channels(v),
         "products": _medium_products(v),
         "saturate": float(v["Q"] * v["OUT"]),
         "joins": float(v["Q"] * _sum_bits(v) * choose_joins(v["P"] // v["Q"])),
@@ -69,6 +83,7 @@ def core_lut(v: Values) -> Features:
         "core": 1.0,
         **_side(v),
         "counters": _counters(v),
+        "channels": _channels(v),
         "drain": float(v["Q"] * _sum_bits(v) * choose_luts(v["P"] // v["Q"])),
         "requantisers": float(v["Q"]),
         "saturate": float(v["Q"] * v["OUT"]),
@@ -98,6 +113,11 @@ def _sum_bits(v: Values) -> int:
 
 def _counters(v: Values) -> float:
     return float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"]))
+
+
+def _channels(v: Values) -> float:
+    """Bits of the channel that an entry leads to, where passing the last one takes more than to drop a bit."""
+    return float(bits_for(v["C"])) if wraps_early(v["C"]) else 0.0
 
 
 def _width(v: Values) -> int:
@@ -143,7 +163,8 @@ def _window(v: Values) -> Features:
         "rotate_more": float(bits * banks) if banks > 4 else 0.0,
         "write": float(subs * rows),
         **_reads(rows, lanes * v["B"]),
-        "addresses": float(addresses * bits_for(deep)),
+        "addresses": float(addresses * slot),
+        "packed": float(addresses * slot) if packed else 0.0,
         "slots": float(slot),
     }
 
@@ -161,7 +182,8 @@ def _block(v: Values) -> Features:
         reads = _reads(rows, bits)
     return {
         "choose2": float(lanes * v["B"]) if choose == 2 else 0.0,
-        "choose": float(lanes * v["B"] * choose) if choose > 2 else 0.0,
+        "choose4": float(lanes * v["B"]) if choose in (3, 4) else 0.0,
+        "choose": float(lanes * v["B"] * choose) if choose > 4 else 0.0,
         "write": float(subs * rows) if subs * rows > 1 else 0.0,
         **reads,
     }

@@ -242,7 +242,8 @@ class _Solver:
             if not reached:
                 raise BadInputError(
                     f"{self.around.get(stage.name, stage).name}: no folding takes at most "
-                    f"{self.interval:.0f} clocks an image; ask for fewer images a second"
+                    f"{self.interval:.{0 if self.interval >= 1 else 3}f} clocks an image; "
+                    "ask for fewer images a second"
                 )
             ways = reached
         return min(ways.values(), key=lambda way: way.price)

@@ -43,7 +43,6 @@ class Instance:
         streams: links by the prefix of the module's ports; several are joined, the first lowest.
         clocked: it has clk and rst.
         stage: the stage it belongs to.
-        extra: further ports.
     """
 
     module: str
