@@ -116,7 +116,7 @@ def _counters(v: Values) -> float:
 
 
 def _channels(v: Values) -> float:
-    """Bits of the channel that an entry leads to, where passing the last one takes more than to drop a bit."""
+    """Bits of an entry's channel, where passing the last one takes more than to drop a bit."""
     return float(bits_for(v["C"])) if wraps_early(v["C"]) else 0.0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,15 @@ from models import random_model, tiny_architecture
 from rtl.streams import needs_verilator
 
 from sqz_hw.errors import BadInputError, ToolError
+from sqz_hw.estimate.parts import resolve
 from sqz_hw.flow import build
 from sqz_hw.model import modelfile
 from sqz_hw.rtl import tools
+from sqz_hw.rtl.plan import Instance
 from sqz_hw.rtl_flow import _classes
+from sqz_hw.rtl_report import memory
 from sqz_hw.settings import BuildSettings
+from sqz_hw.verify_project import open_project
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +54,11 @@ def test_a_build_is_verified_and_reported(model_file: Path, tmp_path: Path) -> N
     assert classes.folder == built.folder
     again = json.loads((classes.folder / "report" / "report.json").read_text())
     assert again["verification"]["bit_exact"] is True
+    with pytest.raises(
+        BadInputError,
+        match=r"to C-simulate must be HLS C\+\+, and .*out is StreamRTL's, .*evaluate.py --engine rtl",
+    ):
+        open_project(built.folder)
 
 
 def test_classes_are_of_scores_or_the_result_itself() -> None:
@@ -55,6 +66,29 @@ def test_classes_are_of_scores_or_the_result_itself() -> None:
     assert _classes(scores, "scores").tolist() == [1, 0]
     assert _classes(np.array([[7.0], [2.0]]), "argmax").tolist() == [7, 2]
     assert _classes(np.array([[7.0], [2.0]]).reshape(2, 1, 1, 1), "argmax").tolist() == [7, 2]
+
+
+def instance(module: str, **parameters: int) -> Instance:
+    return Instance(module, module, parameters, {}, module)
+
+
+def test_memory_is_what_the_modules_have() -> None:
+    """Bits of each array of the sources, by hand."""
+    window = {"TAPS": 9, "SLOTS": 18, "C": 3, "P": 4, "PIN": 1, "B": 8, "QUEUE": 16, "OUT": 6}
+    modules = (
+        instance("sqz_sparse_core", **window),  # 54 words of four pixels, without gaps; 16 of four results
+        instance("sqz_sparse_core", **{**window, "TAPS": 1, "SLOTS": 2, "PIN": 8}),  # 2 x 4 words of eight
+        instance("sqz_max_pool", W=16, C=10, B=4, P=8),  # a row; ten words of four
+        instance("sqz_max_pool", W=8, C=10, B=4, P=8),  # a row
+        instance("sqz_reblock", SLOTS=3, C=10, B=4, PIN=2, POUT=4),
+        instance("sqz_space_to_depth", S=2, W=32, C=3, B=8),  # two bands of two rows
+        instance("sqz_global_sum", C=10, OUT=14),
+    )
+    plan: Any = SimpleNamespace(memories={"a": (9, (1, 2, 3))}, instances=modules)
+    found = memory(plan, resolve("xc7z020"))
+    lines = 54 * 4 * 8 + 8 * 8 * 8 + 16 * 10 * 4 + 8 * 10 * 4 + 2 * 2 * 32 * 3 * 8 + 10 * 14
+    queues = 2 * 16 * 4 * 6 + 10 * 4 * 4 + 3 * 10 * 4 * 4
+    assert (found.weights_bits, found.line_buffer_bits, found.fifo_bits) == (27, lines, queues)
 
 
 def test_without_verilator_it_says_what_to_install(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
