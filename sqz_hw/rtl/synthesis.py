@@ -12,9 +12,10 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,7 @@ from sqz_hw.rtl.depth import paths_of
 from sqz_hw.rtl.families import FAMILIES
 from sqz_hw.rtl.plan import Instance, Memory, Plan
 from sqz_hw.rtl.synthesis_script import BATCH, DSP48E2, batch, mapping
-from sqz_hw.rtl.tools import Program, find_yosys, run
+from sqz_hw.rtl.tools import Processes, Program, find_yosys, run, scratch_folder
 
 LUT_RAM = {
     "RAM16X1D": 2, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32M": 4, "RAM64M": 4,
@@ -85,18 +86,21 @@ class Count:
 def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]:
     """What each instance of a plan needs, by its name; what is not in the cache goes through Yosys at once.
 
+    A count that the cache does not take is warned of, and used all the same.
+
     Args:
         plan: the accelerator.
         cache: folder of earlier results; made if missing.
         family: ``xc7`` (7 series) or ``xcup`` (UltraScale+).
 
     Raises:
-        BadInputError: another family.
+        BadInputError: another family, or a cache that cannot be written.
         ToolError: Yosys is missing or failed.
     """
     if family not in FAMILIES:
         raise BadInputError(f"the family must be one of {', '.join(FAMILIES)}, not {family!r}")
     yosys = find_yosys()
+    require_cache(cache)
     texts = {path.stem: path.read_text() for path in library_sources()}
     keys = {
         i.name: _key(i, used_memories(i.parameters, plan.memories), family, modules_within(i.module, texts))
@@ -107,31 +111,74 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
     for instance in plan.instances:
         if found[keys[instance.name]] is None:
             missing.setdefault(keys[instance.name], instance)
-    cache.mkdir(parents=True, exist_ok=True)
     waiting = list(missing.items())
     runs = [waiting[first : first + TOGETHER] for first in range(0, len(waiting), TOGETHER)]
 
+    processes = Processes()
+    unkept: list[str] = []
+
     def counted(some: list[tuple[str, Instance]]) -> None:
-        counts = _synthesise(yosys, [instance for _, instance in some], plan, family)
+        try:
+            counts = _synthesise(yosys, [instance for _, instance in some], plan, family, processes)
+        except OSError as error:
+            raise ToolError(
+                f"Yosys must have room for its files, and {error.filename or 'a file'} cannot be written "
+                f"({error.strerror or error}); make room, or let TMPDIR name another folder"
+            ) from error
         for key, instance in some:
             found[key] = counts[instance.name]
-            partial = cache / f"{key}.partial"
-            partial.write_text(json.dumps(asdict(counts[instance.name])))
-            partial.replace(cache / f"{key}.json")
+            try:
+                _keep(counts[instance.name], cache / f"{key}.json")
+            except OSError as error:
+                unkept.append(
+                    f"the count of {instance.name} must be kept in {cache / f'{key}.json'}, and cannot "
+                    f"({error.strerror}); move what is in the way, or make room"
+                )
 
     pool = ThreadPoolExecutor(os.cpu_count())  # each waits for a Yosys of its own
     try:
         for _ in pool.map(counted, runs):
             pass
     finally:
+        processes.stop()  # if it was broken off; else none is left
         pool.shutdown(cancel_futures=True)
+    for message in unkept:
+        warnings.warn(message, stacklevel=2)
     return {name: count for name, key in keys.items() if (count := found[key]) is not None}
 
 
-def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: str) -> dict[str, Count]:
+def require_cache(cache: Path) -> None:
+    """Make the cache's folder and write a file into it, before hours of work rely on that.
+
+    Raises:
+        BadInputError: it cannot be made or written.
+    """
+    probe = cache / f"{os.getpid()}.probe"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise BadInputError(
+            f"Yosys's counts must be kept in the folder {cache}, and it cannot be written "
+            f"({error.strerror}); move what is in the way, make room, or let HOME name another folder"
+        ) from error
+
+
+def _keep(count: Count, path: Path) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(asdict(count)))
+    try:
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _synthesise(
+    yosys: Program, instances: list[Instance], plan: Plan, family: str, processes: Processes
+) -> dict[str, Count]:
     """One run over several instances, each flat within itself and kept apart from the others."""
-    with tempfile.TemporaryDirectory(prefix="sqz_hw-yosys-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder("sqz_hw-yosys-") as folder:
         for instance in instances:
             for name, (bits, words) in used_memories(instance.parameters, plan.memories).items():
                 digits = -(-bits // 4)
@@ -149,7 +196,7 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
             "write_json netlist.json",
         ]
         (folder / "synth.ys").write_text("\n".join(script) + "\n")
-        run(yosys, ["synth.ys"], folder)
+        run(yosys, ["synth.ys"], folder, processes=processes)
         try:
             modules = json.loads((folder / "stat.json").read_text())["modules"]
             netlist = json.loads((folder / "netlist.json").read_text())["modules"]
@@ -166,14 +213,39 @@ def _synthesise(yosys: Program, instances: list[Instance], plan: Plan, family: s
 
 
 def _cached(path: Path) -> Count | None:
-    if not path.is_file():
-        return None
+    """An earlier result; what is none is removed."""
     try:
-        known = json.loads(path.read_text())
-        return Count(**{**known, "paths": tuple(LutPath(*one) for one in known["paths"])})
-    except (ValueError, TypeError, KeyError):
-        path.unlink()
-        return None
+        if path.is_file():
+            return _checked(json.loads(path.read_text()))
+    except (OSError, ValueError, RecursionError):
+        pass
+    with suppress(OSError):  # what stays in the way is warned of when the new count is to be kept
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+    return None
+
+
+def _checked(known: object) -> Count:
+    """A count as ``asdict`` gives it.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    names = [f.name for f in fields(Count)]
+    if not isinstance(known, dict) or set(known) != set(names) or not isinstance(known["paths"], list):
+        raise ValueError(f"a count must have {', '.join(names)}")
+    paths = [LutPath(*one) for one in known["paths"] if isinstance(one, list) and len(one) == 3]
+    numbers = [known[name] for name in names if name != "paths"] + [path.levels for path in paths]
+    ports = [port for path in paths for port in (path.begin, path.end)]
+    if (
+        len(paths) != len(known["paths"])
+        or not all(type(number) is int and number >= 0 for number in numbers)
+        or not all(isinstance(port, str) for port in ports)
+    ):
+        raise ValueError("a count must be of whole numbers from 0 on, and of paths between ports")
+    return Count(**{**known, "paths": tuple(paths)})
 
 
 def count_rows(plan: Plan, counts: Mapping[str, Count], family: str = "xc7") -> list[dict[str, Any]]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqz_hw.errors import ToolError
+from sqz_hw.errors import SqzError, ToolError
 
 INSTALL = "install the extra with: pip install -e .[rtl]"
 TAIL = 12
 """Lines of a failed tool's output that its error quotes."""
+HOUR = 3600.0
+_Process = subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
@@ -74,34 +80,126 @@ def find_compiler() -> Program:
     return Program("g++", (found,), {})
 
 
+class StoppedError(ToolError):
+    """A program was stopped from outside: not its fault (exit code 5)."""
+
+
+class Processes:
+    """The programs that run in threads of one job, so that all can be stopped when it is broken off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[_Process] = set()
+        self.stopped = False
+
+    def start(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> _Process:
+        """Start a program as the first of a group of processes, with pipes.
+
+        Raises:
+            OSError: it cannot be started.
+            StoppedError: the job was broken off.
+        """
+        with self._lock:
+            if self.stopped:
+                raise StoppedError(f"{command[0]} must not start any more; its job was broken off")
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+            )  # fmt: skip
+            self._running.add(process)
+            return process
+
+    def ended(self, process: _Process) -> None:
+        """Forget a program; what of it still runs is killed."""
+        with self._lock:
+            self._running.discard(process)
+            _kill(process)
+
+    def stop(self) -> None:
+        """Kill all that run, with what they started; no more are started."""
+        with self._lock:
+            self.stopped = True
+            for process in self._running:
+                _kill(process)
+
+
+def _kill(process: _Process) -> None:
+    if process.returncode is None:  # not waited for yet: its number is still its own
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(
-    program: Program, arguments: Sequence[str], folder: Path, *, timeout: float = 3600.0
+    program: Program,
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    timeout: float = HOUR,
+    accepted: Collection[int] = (0,),
+    see: Path | None = None,
+    processes: Processes | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end.
+    """Run a program to its end; if that is not waited for, it is killed with all that it started.
 
     Args:
         program: from one of the finders.
         arguments: given to it, no shell between.
         folder: where it runs.
         timeout: seconds after which it is stopped.
+        accepted: exit codes that are no failure.
+        see: what an error points at; None means ``folder``.
+        processes: of the job that it belongs to.
 
     Raises:
         ToolError: it could not be started, failed, or took longer.
+        StoppedError: ``processes`` were stopped.
     """
+    see, job = see or folder, processes or Processes()
     try:
-        done = subprocess.run(
-            [*program.command, *arguments], cwd=folder, env={**os.environ, **program.environment},
-            capture_output=True, text=True, errors="replace", timeout=timeout, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolError(f"{program.name} must run to its end, not {error}; see {folder}") from error
-    if done.returncode != 0:
-        said = " | ".join((done.stderr or done.stdout).strip().splitlines()[-TAIL:])
+        process = job.start([*program.command, *arguments], folder, {**os.environ, **program.environment})
+    except OSError as error:
+        raise ToolError(f"{program.name} must start, and cannot ({error}); see {see}") from error
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(
+                f"{program.name} must end within {timeout:,.0f} s, and was stopped then; see {see}"
+            ) from error
+        finally:
+            job.ended(process)
+    if job.stopped:
+        raise StoppedError(f"{program.name} must run to its end, and its job was broken off; start it again")
+    if process.returncode not in accepted:
+        said = " | ".join((err or out).strip().splitlines()[-TAIL:])
         raise ToolError(
-            f"{program.name} must end without error, not with exit code {done.returncode}: {said}; "
-            f"see {folder}"
+            f"{program.name} must end without error, not with exit code {process.returncode}: {said}; "
+            f"see {see}"
         )
-    return done
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def scratch_folder(prefix: str, beside: Path | None = None) -> Iterator[Path]:
+    """A temporary folder, removed afterwards unless an error says to see it.
+
+    Args:
+        prefix: of its name.
+        beside: a folder of which a copy is put into it if it stays.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    stays = False
+    try:
+        yield folder
+    except SqzError as error:
+        stays = str(folder) in str(error)
+        if stays and beside is not None:
+            with suppress(OSError):  # it is a help only; shutil.Error is one
+                shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
+        raise
+    finally:
+        if not stays:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _package_folder(name: str) -> Path | None:

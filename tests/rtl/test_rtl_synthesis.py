@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +27,7 @@ from sqz_hw.rtl.depth import REGISTERS, lut_levels, network_levels, paths_of
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.plan import Instance, Link, Plan
 from sqz_hw.rtl.synthesis import Count, count_plan, modules_within, total
-from sqz_hw.rtl.tools import find_yosys, run
+from sqz_hw.rtl.tools import Program, find_yosys, run
 
 
 def _missing() -> str | None:
@@ -46,7 +52,10 @@ def small_plan() -> Plan:
 
 @needs_yosys
 def test_a_queue_is_lut_ram_and_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
     counts = count_plan(small_plan(), tmp_path)
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert counts["one"] == counts["two"]
     assert counts["one"].lut_ram >= 12  # 32 x 16 bits: three RAM32M of four LUTs at least
     assert 0 < counts["one"].levels <= 8
@@ -61,6 +70,177 @@ def test_a_queue_is_lut_ram_and_is_counted_once(tmp_path: Path, monkeypatch: pyt
     changed = replace(small_plan().instances[0], parameters={"WIDTH": 8, "DEPTH": 32})
     with pytest.raises(AssertionError, match="it is in the cache"):
         count_plan(replace(small_plan(), instances=(changed,)), tmp_path)
+
+
+NONE = [
+    '{"paths": []}', "[" * 100_000, "", "null", "[]", "\xff",
+    *({"lut": bad} for bad in (-5, "x", None, 1.5, True)), {"ff": None}, {"more": 1},
+    *({"paths": bad} for bad in (None, 5, "abc", [1], ["abc"], [["a", "b"]], [["a", "b", -1]], [["a", 1, 1]],
+                                 [["a", "b", "c"]], [["a", "b", True]])),
+]  # fmt: skip
+"""What a cache can hold that is no count: texts, and changes of a good one."""
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """In Yosys's place: every instance has 7 LUTs; the names of those that were counted."""
+    names: list[str] = []
+
+    def count(yosys: Program, instances: list[Instance], *_: object) -> dict[str, Count]:
+        names.extend(instance.name for instance in instances)
+        return {instance.name: Count(lut=7, levels=2, paths=(LutPath("", "x", 2),)) for instance in instances}
+
+    monkeypatch.setattr(synthesis, "_synthesise", count)
+    monkeypatch.setattr(synthesis, "find_yosys", lambda: Program("Yosys", ("none",), {}))
+    return names
+
+
+@pytest.mark.parametrize("held", NONE, ids=lambda held: str(held)[:30])
+def test_what_is_no_count_is_counted_anew(tmp_path: Path, stub: list[str], held: str | dict) -> None:
+    counts = count_plan(small_plan(), tmp_path)
+    (entry,) = tmp_path.iterdir()
+    good = entry.read_bytes()
+    text = held if isinstance(held, str) else json.dumps({**json.loads(good), **held})
+    entry.write_text(text, encoding="latin-1")
+    assert count_plan(small_plan(), tmp_path) == counts
+    assert entry.read_bytes() == good
+    assert count_plan(small_plan(), tmp_path) == counts
+    assert stub == ["one", "one"]
+
+
+def test_a_good_count_is_taken_as_it_is(tmp_path: Path, stub: list[str]) -> None:
+    count_plan(small_plan(), tmp_path)
+    (entry,) = tmp_path.iterdir()
+    other = Count(lut=3, ff=0, levels=9, paths=(LutPath("a", "", 9),))
+    entry.write_text(json.dumps(asdict(other)))
+    assert count_plan(small_plan(), tmp_path) == {"one": other, "two": other}
+    assert stub == ["one"]
+
+
+def test_a_folder_in_a_counts_place_is_replaced_or_warned_of(tmp_path: Path, stub: list[str]) -> None:
+    counts = count_plan(small_plan(), tmp_path)
+    (entry,) = tmp_path.iterdir()
+    entry.unlink()
+    entry.mkdir()
+    assert count_plan(small_plan(), tmp_path) == counts
+    assert entry.is_file()
+    entry.unlink()
+    entry.mkdir()
+    (entry / "users").write_text("kept")
+    with pytest.warns(
+        UserWarning,
+        match=r"the count of one must be kept in .*\.json, and cannot \(Is a directory\); move what is in the way",
+    ):
+        assert count_plan(small_plan(), tmp_path) == counts
+    assert (entry / "users").read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [entry]
+
+
+@pytest.mark.parametrize("cache", ["file", "file/below"])
+def test_a_cache_that_cannot_be_written_is_said_at_the_start(
+    tmp_path: Path, stub: list[str], cache: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        BadInputError,
+        match=r"counts must be kept in the folder .*/file.*, and it cannot be written \(.+\); "
+        "move what is in the way, make room, or let HOME name another folder",
+    ):
+        count_plan(small_plan(), tmp_path / cache)
+    assert stub == []
+
+
+def python(code: str) -> Program:
+    """A stub in Yosys's place; its script is its one argument."""
+    return Program("Yosys", (sys.executable, "-c", code), {})
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            "import sys; sys.exit('no memory')",
+            r"Yosys must end without error, not with exit code 1: no memory",
+        ),
+        ("", "Yosys must write its counts, not FileNotFoundError"),
+    ],
+)
+def test_a_failed_yosys_leaves_the_folder_that_its_message_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, text: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(synthesis, "find_yosys", lambda: python(code))
+    with pytest.raises(ToolError, match=text) as caught:
+        count_plan(small_plan(), tmp_path / "cache")
+    folder = Path(str(caught.value).rpartition("; see ")[2])
+    assert folder.parent == tmp_path
+    assert {"synth.ys", "batch.sv"} <= {path.name for path in folder.iterdir()}
+
+
+def test_no_room_for_yosyss_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(synthesis, "find_yosys", lambda: python(""))
+    with pytest.raises(
+        ToolError, match=r"Yosys must have room for its files, and .*gone.* cannot be written .*TMPDIR"
+    ):
+        count_plan(small_plan(), tmp_path / "cache")
+
+
+def test_a_program_that_takes_too_long_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"Yosys must end within 2 s, and was stopped then; see /see"):
+        run(python(SLEEPS), [str(tmp_path / "pids")], tmp_path, timeout=2, see=Path("/see"))
+    assert gone(tmp_path / "pids")
+
+
+SLEEPS = (
+    "import os, subprocess, sys, time; child = subprocess.Popen(['sleep', '60']);"
+    "open(sys.argv[1] + '.new', 'w').write(f'{os.getpid()} {child.pid}');"
+    "os.rename(sys.argv[1] + '.new', sys.argv[1]); time.sleep(60)"
+)
+"""Starts another process, writes both numbers, and sleeps."""
+
+
+def gone(pids: Path) -> bool:
+    """Whether the processes of SLEEPS end within seconds."""
+    numbers = pids.read_text().split()
+    for _ in range(100):
+        states = [Path(f"/proc/{number}/stat") for number in numbers]
+        if all(not s.is_file() or s.read_text().rpartition(")")[2].split()[0] == "Z" for s in states):
+            return len(numbers) == 2
+        time.sleep(0.1)
+    return False
+
+
+def test_a_signal_kills_the_yosys_that_runs(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "from rtl.test_rtl_synthesis import python, small_plan, SLEEPS; import sqz_hw.cli.main;"
+        "from sqz_hw.rtl import synthesis; main = sys.modules['sqz_hw.cli.main'];"
+        "pids = repr(sys.argv[2] + '/pids');"
+        "synthesis.find_yosys = lambda: python(f'import sys; sys.argv = [0, {pids}];' + SLEEPS);"
+        "main.cli.main = lambda **_: synthesis.count_plan(small_plan(), Path(sys.argv[2]) / 'cache');"
+        "sys.exit(main.main([]))"
+    )
+    tests, scratch = Path(__file__).parents[1], tmp_path / "scratch"
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tests), str(tmp_path)],
+        env={**os.environ, "TMPDIR": str(scratch)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            if (tmp_path / "pids").is_file() or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=50)
+        assert (process.returncode, said.strip()) == (130, "stopped")
+        assert time.monotonic() - began < 20
+        assert gone(tmp_path / "pids")
+        assert list(scratch.iterdir()) == []
+    finally:
+        process.kill()
 
 
 LANES = """
