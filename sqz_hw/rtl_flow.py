@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqz_hw.build_log import build_log, heard
 from sqz_hw.build_record import write_record
 from sqz_hw.decisions import Decisions
 from sqz_hw.design import Design
-from sqz_hw.errors import BadInputError, DoesNotFitError, OutputsDifferError
+from sqz_hw.errors import BadInputError, DoesNotFitError, OutputsDifferError, SqzError, ToolError
 from sqz_hw.estimate.parts import Part, resolve
 from sqz_hw.estimate.resources import verdict
 from sqz_hw.flow import Built, Watch, float_scores, verification_images
@@ -46,8 +46,8 @@ from sqz_hw.rtl.bench import lint
 from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, run_images
-from sqz_hw.rtl.synthesis import Count, count_plan, write_counts
-from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys
+from sqz_hw.rtl.synthesis import Count, count_plan, require_cache, write_counts
+from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys, scratch_folder
 from sqz_hw.rtl_report import counted, estimated, memory, notes
 from sqz_hw.settings import BuildSettings
 from sqz_hw.verify.exactness import float64_layers
@@ -82,6 +82,7 @@ class _State:
     scores: Mapping[str, Scores] = field(default_factory=dict)
     counts: Mapping[str, Count] | None = None
     report: Report | None = None
+    failed: SqzError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -95,7 +96,8 @@ def build_rtl(settings: BuildSettings, watch: Watch) -> Built:
     Raises:
         BadInputError: bad input, a design that StreamRTL does not build, or more images a second than
             any folding of it gives (exit code 2).
-        ToolError: Verilator, Yosys or g++ is missing or failed (5).
+        ToolError: Verilator, Yosys or g++ is missing or failed (5); if Yosys failed, the project is
+            written all the same, without its counts.
         OutputsDifferError: RTL, QKeras and the golden model differ (3).
         DoesNotFitError: no folding that fast fits the part (4).
     """
@@ -108,6 +110,7 @@ def build_rtl(settings: BuildSettings, watch: Watch) -> Built:
     find_compiler()
     if settings.synth:
         find_yosys()
+        require_cache(CACHE)
     data = verification_images(settings, model)
     target = settings.output or Path(ROOT) / f"{model.name}-{part.name}-rtl"
     with partial_folder(target) as partial, build_log(partial / "build.log") as log:
@@ -130,11 +133,18 @@ def _finish(state: _State, target: Path) -> Built:
     if wrong is not None:
         kept = state.partial.with_name(f"{target.resolve().name}-differs")
         place(state.partial, kept)
-        raise OutputsDifferError(
+        differs = (
             f"RTL must equal QKeras and the golden model in every tensor, and differs first in {wrong.name}: "
             f"{wrong.mismatches:,} of {wrong.elements:,} values; see {kept}"
         )
+        if state.failed is not None:
+            raise type(state.failed)(f"{state.failed}; moreover, {differs}") from state.failed
+        raise OutputsDifferError(differs)
     place(state.partial, target)
+    if state.failed is not None:
+        raise type(state.failed)(
+            f"{state.failed}; the project is in {target}, without Yosys's counts"
+        ) from state.failed
     report, settings = state.report, state.settings
     fps = report.latency[-1].fps
     if settings.target_fps is not None and fps < settings.target_fps:
@@ -170,8 +180,8 @@ def _fold(state: _State) -> None:
 def _write(state: _State) -> None:
     """Write Verilog and memory images; Verilator's lint has no warning."""
     state.sources = write_rtl(_accelerated(state).plan, state.partial / "rtl")
-    with tempfile.TemporaryDirectory(prefix="sqz_hw-lint-") as scratch:
-        lint("sqz_top", state.sources, {}, Path(scratch))
+    with scratch_folder("sqz_hw-lint-", state.partial / "rtl") as scratch:
+        lint("sqz_top", state.sources, {}, scratch)
     simulation = state.partial / "simulation"
     simulation.mkdir()
     (simulation / "design.json").write_text(_design(state).to_json(), encoding="utf-8")
@@ -186,8 +196,7 @@ def _simulate(state: _State) -> None:
     from sqz_hw.verify.golden import GoldenModel
 
     plan, design = _accelerated(state).plan, _design(state)
-    with tempfile.TemporaryDirectory(prefix="sqz_hw-rtl-") as name:
-        scratch = Path(name)
+    with scratch_folder("sqz_hw-rtl-", state.partial / "rtl") as scratch:
         accelerator = compile_plan(
             plan, state.sources, state.partial / "rtl" / "memory", scratch / "build", probes=True
         )
@@ -234,10 +243,19 @@ def _simulate(state: _State) -> None:
 
 
 def _count(state: _State) -> None:
-    """Count gates with Yosys, each distinct module once."""
+    """Count gates with Yosys, each distinct module once; if it fails, the project has no counts."""
     family = family_of(state.part)
     plan = _accelerated(state).plan
-    state.counts = count_plan(plan, CACHE, family)
+    try:
+        with warnings.catch_warnings(record=True) as warned:  # the progress on the terminal goes on
+            warnings.simplefilter("always")
+            state.counts = count_plan(plan, CACHE, family)
+        for warning in warned:
+            state.log.info("warning: %s", warning.message)
+    except (BadInputError, ToolError) as error:  # the cache may have gone since the start
+        state.failed = error
+        state.log.info("%s", error)
+        return
     write_counts(plan, state.counts, state.partial / "simulation" / "counts.json", family)
 
 

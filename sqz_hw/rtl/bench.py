@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sqz_hw.errors import OutputsDifferError, ToolError
-from sqz_hw.rtl.tools import Program, find_compiler, find_verilator, run
+from sqz_hw.rtl.tools import HOUR, Program, find_compiler, find_verilator, run
 
 Bits = npt.NDArray[np.uint8]
 """Words by their bits, words x bits, lowest bit first."""
@@ -204,6 +204,7 @@ def simulate(
     reset_at: int = -1,
     max_cycles: int = 1_000_000_000,
     idle_limit: int = 2_000_000,
+    timeout: float = HOUR,
 ) -> Run:
     """Run words through a module.
 
@@ -215,11 +216,13 @@ def simulate(
         seed: of the stalls.
         p_valid, p_ready: per mille of clocks in which sources offer and sinks take.
         reset_at: clock of a reset after which everything starts over, or -1.
-        max_cycles, idle_limit: clocks after which it is given up.
+        max_cycles: clocks after which it is given up.
+        idle_limit: clocks without a word in or out after which it is stuck.
+        timeout: seconds after which it is stopped.
 
     Raises:
         OutputsDifferError: fewer words came out: the module got stuck.
-        ToolError: the simulation failed.
+        ToolError: the simulation failed, or was not done within the clocks or seconds.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     for number, bits in enumerate(words):
@@ -231,14 +234,19 @@ def simulate(
         str(scratch.resolve()), str(seed), str(p_valid), str(p_ready), str(reset_at), str(max_cycles),
         str(idle_limit),
     ]  # fmt: skip
-    try:
-        done = run(bench, arguments, simulation.data)
-    except ToolError as error:
-        if f"exit code {STUCK}" in str(error) or f"exit code {OVERTIME}" in str(error):
-            raise OutputsDifferError(
-                f"{expected} words must leave the module, and it stopped moving before; see {scratch}"
-            ) from error
-        raise
+    done = run(bench, arguments, simulation.data, timeout=timeout, accepted=(0, STUCK, OVERTIME), see=scratch)
+    if done.returncode == STUCK:
+        raise OutputsDifferError(
+            f"{expected} words must leave the module, and it stopped moving before; see {scratch}"
+        )
+    if done.returncode == OVERTIME:
+        came = min(
+            (scratch / f"out{sink}.cycles").stat().st_size // 8 for sink in range(simulation.ports.sinks)
+        )
+        raise ToolError(
+            f"{expected:,} words must leave the module within {max_cycles:,} clocks, and {came:,} did, while "
+            f"it went on moving; simulate fewer images; see {scratch}"
+        )
     ports = simulation.ports
     size = -(-ports.out_bits // 8)
     whole, flags, cycles = [], [], []

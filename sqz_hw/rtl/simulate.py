@@ -14,11 +14,16 @@ from sqz_hw.errors import BadInputError
 from sqz_hw.rtl import bench
 from sqz_hw.rtl.core import clocks
 from sqz_hw.rtl.plan import Plan
+from sqz_hw.rtl.tools import HOUR
 
 Images = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.int64]
 PROBE = Path(bench.LIBRARY).parent / "simulation" / "sqz_probe.sv"
 TOP = "sqz_network"
+SPARE = 10
+"""Times the predicted clocks after which a simulation is given up."""
+SLOWEST = 1000
+"""Clocks a second that a simulation makes at least, on a machine that is not too busy for it."""
 _STAT = re.compile(r"^STAT \S*?sqz_network\.(?P<name>\S+) (?P<kind>\w+) (?P<values>.*)$", re.MULTILINE)
 
 
@@ -113,7 +118,7 @@ def run_images(
     Raises:
         BadInputError: images of another shape.
         OutputsDifferError: it got stuck.
-        ToolError: the simulation failed.
+        ToolError: the simulation failed, or took many times the clocks that the plan predicts.
     """
     plan = accelerator.plan
     if images.dtype != np.uint8 or images.shape[1:] != plan.network.pixels.shape or len(images) < 1:
@@ -122,6 +127,8 @@ def run_images(
             f"not {images.dtype}, {' x '.join(map(str, images.shape))}; resize them"
         )
     bits = np.unpackbits(images.reshape(-1, 1), axis=1, bitorder="little")
+    rare = max(1, min(p_valid, p_ready))
+    predicted = _clocks(plan, len(images)) * 1000 // rare
     found = bench.simulate(
         accelerator.simulation,
         [bits],
@@ -130,7 +137,9 @@ def run_images(
         seed=seed,
         p_valid=p_valid,
         p_ready=p_ready,
-        idle_limit=_patience(plan) * 1000 // max(1, min(p_valid, p_ready)),
+        max_cycles=max(1_000_000_000, SPARE * predicted),
+        idle_limit=_patience(plan) * 1000 // rare,
+        timeout=max(HOUR, predicted / SLOWEST),
     )
     outputs = _values(found.words[0], plan.out_bits).reshape(len(images), plan.words_out)
     done = found.cycles[0][plan.words_out - 1 :: plan.words_out].astype(np.int64)
@@ -145,13 +154,20 @@ def run_images(
     )
 
 
+def _interval(plan: Plan) -> int:
+    """Predicted clocks of the slowest core for an image."""
+    rows = {stage.name: rows for stage, rows in plan.network.sparse}
+    return max((clocks(core, rows[name]) for name, cores in plan.cores.items() for core in cores), default=0)
+
+
 def _patience(plan: Plan) -> int:
     """Clocks without a word in or out after which it is stuck: an image is under way for some intervals."""
-    rows = {stage.name: rows for stage, rows in plan.network.sparse}
-    slowest = max(
-        (clocks(core, rows[name]) for name, cores in plan.cores.items() for core in cores), default=0
-    )
-    return max(2_000_000, 4 * slowest)
+    return max(2_000_000, 4 * _interval(plan))
+
+
+def _clocks(plan: Plan, count: int) -> int:
+    """Predicted clocks for some images, and for as many more as one is under way (with room)."""
+    return (count + 10) * max(_interval(plan), plan.words_in, plan.words_out)
 
 
 def useful_products(plan: Plan) -> int:

@@ -185,7 +185,7 @@ def scratch_folder(prefix: str, beside: Path | None = None) -> Iterator[Path]:
 
     Args:
         prefix: of its name.
-        beside: a folder of which a copy is put into it if it stays.
+        beside: a folder of which a copy is put into it if it stays (without probes' records: gigabytes).
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     stays = False
@@ -195,7 +195,7 @@ def scratch_folder(prefix: str, beside: Path | None = None) -> Iterator[Path]:
         stays = str(folder) in str(error)
         if stays and beside is not None:
             with suppress(OSError):  # it is a help only; shutil.Error is one
-                shutil.copytree(beside, folder / beside.name, dirs_exist_ok=True)
+                shutil.copytree(beside, folder / beside.name, ignore=shutil.ignore_patterns("*.probe"))
         raise
     finally:
         if not stays:

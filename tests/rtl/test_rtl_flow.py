@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +15,13 @@ import pytest
 from models import random_model, tiny_architecture
 from rtl.streams import needs_verilator
 
-from sqz_hw.errors import BadInputError, ToolError
+from sqz_hw import rtl_flow
+from sqz_hw.errors import BadInputError, OutputsDifferError, SqzError, ToolError
 from sqz_hw.estimate.parts import resolve
 from sqz_hw.flow import build
 from sqz_hw.model import modelfile
-from sqz_hw.rtl import tools
-from sqz_hw.rtl.plan import Instance
+from sqz_hw.rtl import bench, synthesis, tools
+from sqz_hw.rtl.plan import Instance, Link, Plan
 from sqz_hw.rtl_flow import _classes
 from sqz_hw.rtl_report import memory
 from sqz_hw.settings import BuildSettings
@@ -32,13 +36,22 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+FAILS = tools.Program("Yosys", (sys.executable, "-c", "import sys; sys.exit('out of gates')"), {})
+
+
 @needs_verilator
-def test_a_build_is_verified_and_reported(model_file: Path, tmp_path: Path) -> None:
+def test_a_build_is_verified_and_reported(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     settings = BuildSettings(
         part="xc7z020", model=str(model_file), images=3, output=tmp_path / "out", backend="StreamRTL",
         target_fps=20_000,
     )  # fmt: skip
     built = build(settings)
+    assert [p.name for p in scratch.iterdir() if p.name.startswith(("sqz_hw-lint", "sqz_hw-rtl"))] == []
     report = json.loads((built.folder / "report" / "report.json").read_text())
     assert report["verification"]["bit_exact"] is True
     assert set(report["verification"]["compared"]) == {"qkeras", "golden", "rtl"}
@@ -89,6 +102,113 @@ def test_memory_is_what_the_modules_have() -> None:
     lines = 54 * 4 * 8 + 8 * 8 * 8 + 16 * 10 * 4 + 8 * 10 * 4 + 2 * 2 * 32 * 3 * 8 + 10 * 14
     queues = 2 * 16 * 4 * 6 + 10 * 4 * 4 + 3 * 10 * 4 * 4
     assert (found.weights_bits, found.line_buffer_bits, found.fifo_bits) == (27, lines, queues)
+
+
+def test_a_cache_that_cannot_be_written_is_said_before_the_work(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    for name in ("find_verilator", "find_compiler", "find_yosys"):
+        monkeypatch.setattr(rtl_flow, name, lambda: FAILS)
+    monkeypatch.setattr(rtl_flow, "CACHE", tmp_path / "file" / "yosys")
+    settings = BuildSettings(
+        part="xc7z020", model=str(model_file), backend="StreamRTL", synth=True, output=tmp_path / "out"
+    )
+    with pytest.raises(
+        BadInputError, match=r"counts must be kept in the folder .*/file/yosys, and it cannot"
+    ):
+        build(settings)
+    assert not (tmp_path / "out").exists()
+
+
+def counting_state(folder: Path, layers: tuple[rtl_flow.LayerComparison, ...]) -> Any:
+    """A build after its simulation, with a report."""
+    (folder / "simulation").mkdir(parents=True)
+    instance = Instance("sqz_fifo", "one", {"WIDTH": 16, "DEPTH": 32}, {"in": ("a",), "out": ("b",)}, "s")
+    links = (Link("a", 16), Link("b", 16))
+    plan = Plan("p", None, {}, links, (instance,), {}, {}, "a", "b", 16, 16, 1, 1)  # type: ignore[arg-type]
+    return SimpleNamespace(
+        part=resolve("xc7z020"), accelerated=SimpleNamespace(plan=plan), report=object(), partial=folder,
+        settings=None, model=None, model_path=None, data=None, seconds={}, layers=layers, failed=None,
+        counts=None, log=logging.getLogger("test"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtl_flow, "write_record", lambda folder, *_: (folder / "build.json").write_text("{}"))
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_failed_yosys_costs_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(synthesis, "find_yosys", lambda: FAILS)
+    monkeypatch.setattr(rtl_flow, "CACHE", tmp_path / "cache")
+    state = counting_state(tmp_path / "partial", ())
+    rtl_flow._count(state)
+    assert state.counts is None
+    with pytest.raises(
+        ToolError,
+        match=r"Yosys must end without error, not with exit code 1: out of gates; see .*/sqz_hw-yosys-\w+; "
+        r"the project is in .*/out, without Yosys's counts",
+    ) as caught:
+        rtl_flow._finish(state, tmp_path / "out")
+    assert caught.value.exit_code == 5
+    assert (tmp_path / "out" / "build.json").is_file()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_cache_that_has_gone_costs_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(synthesis, "find_yosys", lambda: FAILS)
+    monkeypatch.setattr(rtl_flow, "CACHE", tmp_path / "file" / "yosys")
+    state = counting_state(tmp_path / "partial", ())
+    rtl_flow._count(state)
+    with pytest.raises(
+        BadInputError, match=r"it cannot be written .*; the project is in .*/out, without Yosys"
+    ):
+        rtl_flow._finish(state, tmp_path / "out")
+    assert (tmp_path / "out" / "build.json").is_file()
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    ("failed", "kind", "first"),
+    [
+        (ToolError("Yosys failed"), ToolError, "^Yosys failed; moreover, RTL must equal"),
+        (None, OutputsDifferError, "^RTL must equal"),
+    ],
+)
+def test_yosys_failed_and_outputs_differ_are_both_said(
+    tmp_path: Path, failed: ToolError | None, kind: type[SqzError], first: str
+) -> None:
+    """The order of precedence is 5, 3; what was there before stays."""
+    state = counting_state(tmp_path / "partial", (rtl_flow.LayerComparison("conv1", 100, 3, 1.0),))
+    state.failed = failed
+    with pytest.raises(kind, match=f"{first} .* differs first in conv1: 3 of 100 values; see .*/out-differs"):
+        rtl_flow._finish(state, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out-differs"]
+
+
+@needs_verilator
+def test_what_verilator_refuses_stays_where_its_message_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rtl = tmp_path / "partial" / "rtl"
+    rtl.mkdir(parents=True)
+    (rtl / "bad.sv").write_text("module bad (input wire a, output wire [1:0] b); assign b = a; endmodule\n")
+    with (
+        pytest.raises(ToolError, match=r"Verilator must end without error.*WIDTHEXPAND") as caught,
+        tools.scratch_folder("sqz_hw-lint-", rtl) as scratch,
+    ):
+        bench.lint("bad", [rtl / "bad.sv"], {}, scratch)
+    assert str(caught.value).endswith(f"see {scratch}")
+    assert (scratch / "rtl" / "bad.sv").is_file()
+    (rtl / "bad.sv").write_text("module bad (input wire a, output wire b); assign b = a; endmodule\n")
+    with tools.scratch_folder("sqz_hw-lint-", rtl) as scratch:
+        bench.lint("bad", [rtl / "bad.sv"], {}, scratch)
+    assert not scratch.exists()
 
 
 def test_without_verilator_it_says_what_to_install(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
