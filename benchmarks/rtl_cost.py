@@ -6,6 +6,7 @@
     python benchmarks/rtl_cost.py --sweep SEED
 
 COUNTS.json: ``simulation/counts.json`` of builds with ``--synth``, each row with a family (none: xc7).
+The fit takes the 7 series only (what differs on others is known by construction), ``--package`` any.
 Modules whose parameters differ only in their weights are a group; every second group is left out of the fit
 and predicted. ``--apart`` also leaves out each file in turn and predicts it from the others. With ``--write``
 the fit to everything goes to sqz_hw/rtl/cost.json. ``--package`` fits nothing: the package's own coefficients
@@ -18,19 +19,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import rtl_sweep
+from rtl_common import AGAIN, Row, counts_of, one_line
 from scipy.optimize import nnls
 
+from sqz_hw.errors import BadInputError
+from sqz_hw.files import write_whole
 from sqz_hw.rtl import cost
 from sqz_hw.rtl.cost_core import core_dsp
 from sqz_hw.rtl.cost_features import MODULES
 from sqz_hw.rtl.cost_memory import ULTRASCALE
 
-Row = Mapping[str, Any]
 WEIGHTS = ("ENTRIES", "ROWS", "ROWS1", "SUM", "BIAS", "TOTAL", "CODE_BITS", "VALUE", "MAGNITUDE")
 """Parameters that follow from a core's weights."""
 RIDGE = 3e-3
@@ -85,7 +89,12 @@ def built(row: Row) -> dict[str, float]:
 
 
 def fit(rows: Sequence[Row]) -> dict[str, Mapping[str, Mapping[str, float]]]:
-    """Coefficients of each module that make relative errors small; none is negative."""
+    """Coefficients of each module that make relative errors small; none is negative.
+
+    Raises:
+        BadInputError: a module is not of the 7 series.
+    """
+    require_7_series(rows, "the rows given")
     fitted: dict[str, Mapping[str, Mapping[str, float]]] = {}
     for module in MODULES:
         some = [row for row in rows if row["module"] == module]
@@ -95,6 +104,16 @@ def fit(rows: Sequence[Row]) -> dict[str, Mapping[str, Mapping[str, float]]]:
             else cost.coefficients()[module]
         )
     return fitted
+
+
+def require_7_series(rows: Sequence[Row], where: str) -> None:
+    """Of other families LUT RAM and carries differ, and a fit to them would be of neither."""
+    other = next((row for row in rows if family_of(row) != "xc7"), None)
+    if other is not None:
+        raise BadInputError(
+            f"a fit needs modules of the 7 series (xc7), and {other['name']} in {where} is of "
+            f"{family_of(other)}; leave that file out, or judge it with --package"
+        )
 
 
 def logic(row: Row) -> float:
@@ -123,12 +142,34 @@ def _fit(rows: Sequence[Row], module: str, what: str) -> dict[str, float]:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a file, without modules that have no model and those that say the same twice."""
+    """The rows of a file, without modules that have no model and those that say the same twice.
+
+    Raises:
+        BadInputError: it is no file of counts, of an older library, or nothing in it has a model.
+    """
     rows: dict[str, Row] = {}
-    for row in json.loads(path.read_text()):
+    for row in counts_of(path):
         if row["module"] in MODULES:
+            try:
+                predicted(row)
+            except KeyError as error:
+                raise BadInputError(
+                    f"{path}: {row['name']} must have all parameters of {row['module']}, and {error} is "
+                    f"missing; {AGAIN}"
+                ) from error
             rows.setdefault(json.dumps([row["module"], known(row), row["lut"], row["ff"]]), row)
+    if not rows:
+        raise BadInputError(f"{path} must hold modules of StreamRTL's library, and has none; {AGAIN}")
     return list(rows.values())
+
+
+def read_all(paths: Sequence[Path]) -> dict[str, list[Row]]:
+    """The rows of each file, by the shortest ends of their paths that tell them apart; a file only once."""
+    places = list(dict.fromkeys(path.resolve() for path in paths))
+    length = 1
+    while len({place.parts[-length:] for place in places}) < len(places):
+        length += 1
+    return {str(Path(*place.parts[-length:])): read(place) for place in places}
 
 
 def halves(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -153,16 +194,15 @@ def errors(rows: Sequence[Row], what: str, fitted: cost.Coefficients) -> list[tu
 
 def together(rows: Sequence[Row], what: str, fitted: cost.Coefficients) -> float:
     """How far their sum is off."""
-    return sum(getattr(predicted(row, fitted), what) for row in rows) / max(1, sum(r[what] for r in rows)) - 1
+    counted = sum(row[what] for row in rows)
+    return float((sum(getattr(predicted(row, fitted), what) for row in rows) - counted) / max(1, counted))
 
 
 def sweep(seed: int) -> None:
-    from rtl_sweep import sweep as drawn
-
     from sqz_hw.rtl.synthesis import count_plan, write_counts
     from sqz_hw.rtl_flow import CACHE
 
-    plan = drawn(seed)
+    plan = rtl_sweep.sweep(seed)
     write_counts(plan, count_plan(plan, CACHE), Path(__file__).parent / f"rtl_counts_sweep{seed}.json")
 
 
@@ -193,30 +233,56 @@ def show_each(unseen: Sequence[Row], fitted: cost.Coefficients) -> None:
 
 def show_judged(title: str, seen: list[Row], unseen: list[Row]) -> None:
     print(f"{title}: {len(seen)} modules in the fit, {len(unseen)} not")
+    if not seen or not unseen:
+        print(f"{title}: nothing to judge, all modules are of one group")
+        return
     show_each(unseen, fit(seen))
 
 
-def main() -> None:
+def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("counts", nargs="*", type=Path)
     parser.add_argument("--apart", action="store_true")
-    parser.add_argument("--sweep", type=int, metavar="SEED")
+    parser.add_argument("--sweep", type=int, metavar="SEED", choices=sorted(rtl_sweep.SWEEPS))
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--package", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    if options.sweep is not None:
+        if options.counts or options.apart or options.write or options.package:
+            parser.error("--sweep counts modules of its own: give it no COUNTS.json and no other option")
+    elif not options.counts:
+        parser.error("COUNTS.json is needed, one or more")
+    if options.package and (options.write or options.apart):
+        parser.error("--package fits nothing: give it without --write and --apart")
+    return options
+
+
+def judge_package(given: Sequence[Row]) -> None:
+    unseen = not_fitted(given)
+    print(f"the package's coefficients: {len(unseen)} of {len(given)} modules are like none in their fit")
+    if not unseen:
+        raise BadInputError(
+            f"--package needs modules like none in the package's fit, and all {len(given)} are like some of "
+            "it: nothing is left to judge; give counts of other networks or foldings"
+        )
+    show_each(unseen, cost.coefficients())
+
+
+@one_line
+def main(argv: list[str] | None = None) -> int:
+    options = arguments(argv)
     if options.sweep is not None:
         sweep(options.sweep)
-        return
-    if not options.counts:
-        parser.error("COUNTS.json is needed, one or more")
-    files = {path.stem: read(path) for path in options.counts}
-    if options.package:
-        given = [row for rows in files.values() for row in rows]
-        unseen = not_fitted(given)
-        print(f"the package's coefficients: {len(unseen)} of {len(given)} modules are like none in their fit")
-        show_each(unseen, cost.coefficients())
-        return
+        return 0
+    files = read_all(options.counts)
     every = [row for rows in files.values() for row in rows]
+    if options.package:
+        judge_package(every)
+        return 0
+    for name, rows in files.items():
+        require_7_series(rows, name)
+    if options.apart and len(files) < 2:
+        raise BadInputError(f"--apart needs two files or more, and {next(iter(files))} is one; give others")
     seen, unseen = halves(every)
     show_judged("every second group", seen, unseen)
     show_judged("the other groups", unseen, seen)
@@ -229,8 +295,9 @@ def main() -> None:
         wrong = [r["name"] for r in every if built(r)[what] != r[what]]
         print(f"{what}: {len(every) - len(wrong)} of {len(every)} exact {wrong[:5]}")
     if options.write:
-        (Path(cost.__file__).parent / "cost.json").write_text(json.dumps(whole, indent=1) + "\n")
+        write_whole(Path(cost.__file__).parent / "cost.json", f"{json.dumps(whole, indent=1)}\n".encode())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,21 +3,24 @@
 
     python benchmarks/rtl_recount.py COUNTS.json...
 
-COUNTS.json: as ``benchmarks/rtl_cost.py`` reads; written anew in their place. What memories held is not in
-them, so entries, biases, shared weights and schedules are drawn (seed 1, as in ``rtl_sweep.py``).
+COUNTS.json: as ``benchmarks/rtl_cost.py`` reads, or older; written anew in their place. What memories held
+is not in them, so entries, biases, shared weights and schedules are drawn (seed 1, as in ``rtl_sweep.py``).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rtl_common import AGAIN, Row, counts_of, one_line
 from rtl_sweep import Draw, core_files, plan_of, table
 
+from sqz_hw.errors import BadInputError
 from sqz_hw.rtl.plan import Memory, Plan
 
 Values = Mapping[str, Any]
@@ -56,7 +59,7 @@ def files_of(draw: Draw, module: str, v: Values) -> dict[str, Memory]:
     return {}
 
 
-def plan_again(rows: list[dict[str, Any]]) -> Plan:
+def plan_again(rows: Sequence[Row]) -> Plan:
     """The modules of these rows, to be counted."""
     found = []
     for place, row in enumerate(rows):
@@ -66,22 +69,41 @@ def plan_again(rows: list[dict[str, Any]]) -> Plan:
     return plan_of(found)
 
 
-def main() -> None:
+def read_again(path: Path) -> tuple[Plan, str]:
+    """The modules of a file, and their family.
+
+    Raises:
+        BadInputError: it is no file of counts, of several families, or not of this library.
+    """
+    rows = counts_of(path, numbers=())  # of any age: they are counted again
+    families = sorted({str(row.get("family", "xc7")) for row in rows})
+    if len(families) > 1:
+        raise BadInputError(f"{path} must be of one family, not of {' and '.join(families)}; split it")
+    try:
+        return plan_again(rows), families[0]
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise BadInputError(
+            f"{path} must hold modules of StreamRTL's library with all their parameters, and does not "
+            f"({error!r}); {AGAIN}"
+        ) from error
+
+
+@one_line
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("counts", nargs="+", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     from sqz_hw.rtl.synthesis import count_plan, write_counts
     from sqz_hw.rtl_flow import CACHE
 
-    for path in options.counts:
-        rows = json.loads(path.read_text())
-        family = rows[0].get("family", "xc7")
-        plan = plan_again(rows)
-        partial = path.with_suffix(".partial")
+    plans = [(path, *read_again(path)) for path in options.counts]  # all, before minutes go into the first
+    for path, plan, family in plans:
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         write_counts(plan, count_plan(plan, CACHE, family), partial, family)
         partial.replace(path)
-        print(f"{path.name}: {len(rows)} modules")
+        print(f"{path.name}: {len(plan.instances)} modules", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
