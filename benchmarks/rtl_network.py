@@ -6,7 +6,7 @@
 
 Builds with ``--synth``: generation, lint, images in Verilator (every tensor against QKeras and the golden
 model, five images again under random stalls), Yosys's counts. ``--reuse`` only reads the build that is there.
-Exit code 1 if a bar is missed.
+Exit code 1 if a bar is missed; 4 if it does not fit (without a table if no project could be made).
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rtl_common import counts_of, json_of, one_line
+
+from sqz_hw.errors import BadInputError, DoesNotFitError
+
 SHARES = {"LUT": 80.0, "FF": 60.0, "DSP": 95.0, "BRAM36": 95.0}
 """Per cent of the part."""
 FPS, LATENCY_US, USEFUL, LEVELS, PREDICTED = 1500.0, 1500.0, 80.0, 8, 0.02
@@ -26,26 +30,51 @@ MODEL_ERROR = 10.0
 """Per cent that the cost model may be off in all."""
 
 
-def build(options: argparse.Namespace, folder: Path) -> float:
-    from sqz_hw.errors import DoesNotFitError
+def placed(folder: Path) -> tuple[int, int] | None:
+    """Which build is in a folder: every one moves a record of its own there."""
+    try:
+        record = (folder / "build.json").stat()
+    except OSError:
+        return None
+    return record.st_ino, record.st_mtime_ns
+
+
+def build(options: argparse.Namespace, folder: Path) -> DoesNotFitError | None:
+    """Build; what does not fit is returned if its project was placed.
+
+    Raises:
+        DoesNotFitError: no project was placed; what is in the folder is an earlier one.
+    """
     from sqz_hw.flow import Watch
     from sqz_hw.flow import build as run
-    from sqz_hw.settings import BuildSettings
+    from sqz_hw.settings import BuildSettings, validated
 
-    settings = BuildSettings(
-        part=options.part, model=options.model, data=options.data, images=options.images, output=folder,
-        backend="StreamRTL", target_fps=options.target_fps, synth=True,
+    settings = validated(
+        BuildSettings, part=options.part, model=options.model, data=options.data, images=options.images,
+        output=folder, backend="StreamRTL", target_fps=options.target_fps, synth=True,
     )  # fmt: skip
     began = time.monotonic()
 
     def step(number: int, total: int, title: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  [{number}/{total}] {title}", flush=True)
 
+    before, short = placed(folder), None
     try:
         run(settings, Watch(step=step))
     except DoesNotFitError as error:
-        print(error)
-    return time.monotonic() - began
+        if placed(folder) == before:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        short = error
+    cpu = sum(os.times()[:4])
+    seconds = time.monotonic() - began
+    print(f"{seconds:.1f} s in all, {cpu:.1f} s of CPU time; load {os.getloadavg()[0]:.1f} at the end")
+    return short
+
+
+def off(guess: float, found: float) -> str:
+    """How far a prediction is off, in per cent of what was found."""
+    return f"{100 * (guess / found - 1):+.1f} %" if found else "exact" if guess == found else "of none"
 
 
 def rows_of(report: dict[str, Any], counts: list[dict[str, Any]]) -> list[tuple[str, str, str, bool]]:
@@ -57,7 +86,7 @@ def rows_of(report: dict[str, Any], counts: list[dict[str, Any]]) -> list[tuple[
         used, budget = counted["totals"][name]["expected"], report["part"]["budget"][name]
         guess = estimate["totals"][name]["expected"]
         percent = 100 * used / budget
-        text = f"{used:,} ({percent:.1f} %); model {guess:,} ({100 * (guess / used - 1):+.1f} %)"
+        text = f"{used:,} ({percent:.1f} %); model {guess:,} ({off(guess, used)})"
         rows.append((f"{name}, counted by Yosys", text, f"at most {share:g} %", percent <= share))
     apart = sum(row["unshared"] for row in counts)
     budget = report["part"]["budget"]["LUT"]
@@ -82,7 +111,26 @@ def rows_of(report: dict[str, Any], counts: list[dict[str, Any]]) -> list[tuple[
     return rows
 
 
-def main() -> int:
+def read(folder: Path) -> tuple[dict[str, Any], list[tuple[str, str, str, bool]], dict[str, float]]:
+    """The report, rows and seconds of the build in a folder.
+
+    Raises:
+        BadInputError: there is none with counts.
+    """
+    wanted, advice = "a StreamRTL build with --synth", "build it again, without --reuse"
+    report = json_of(folder / "report" / "report.json", wanted, advice)
+    counts = counts_of(folder / "simulation" / "counts.json")
+    record = json_of(folder / "build.json", wanted, advice)
+    try:
+        return report, rows_of(report, counts), record["seconds"]
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise BadInputError(
+            f"{wanted} is needed, and the report in {folder} is of another kind ({error!r}); {advice}"
+        ) from error
+
+
+@one_line
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="cifar10-full")
     parser.add_argument("--data")
@@ -91,22 +139,20 @@ def main() -> int:
     parser.add_argument("--target-fps", type=float)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--reuse", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     rate = f"-{options.target_fps:g}" if options.target_fps else ""
     folder = options.output or Path("hls_projects") / f"{Path(options.model).stem}-{options.part}-rtl{rate}"
-    if not options.reuse:
-        seconds = build(options, folder)
-        cpu = sum(os.times()[:4])
-        print(f"{seconds:.1f} s in all, {cpu:.1f} s of CPU time; load {os.getloadavg()[0]:.1f} at the end")
-    report = json.loads((folder / "report" / "report.json").read_text())
-    rows = rows_of(report, json.loads((folder / "simulation" / "counts.json").read_text()))
+    short = None if options.reuse else build(options, folder)
+    report, rows, seconds = read(folder)
     print("| | measured | bar | |\n|---|---|---|---|")
     for name, figure, bar, kept in rows:
         print(f"| {name} | {figure} | {bar} | {'kept' if kept else '**missed**'} |")
     for note in report["notes"]:
         print(f"* {note}")
-    print(json.dumps(json.loads((folder / "build.json").read_text())["seconds"]))
-    return 0 if all(kept for *_, kept in rows) else 1
+    print(json.dumps(seconds))
+    if not all(kept for *_, kept in rows):
+        return 1
+    return 0 if short is None else short.exit_code
 
 
 if __name__ == "__main__":
