@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from sqz_hw.design import Design
@@ -53,9 +54,15 @@ def accelerate(design: Design, part: Part, *, target_fps: float | None = None) -
         target_fps: images a second at the design's clock; None for the fastest that fits.
 
     Raises:
-        BadInputError: StreamRTL does not build such a design, or no folding is so fast.
+        BadInputError: StreamRTL does not build such a design, no folding is so fast, or ``target_fps``
+            is no positive number.
         DoesNotFitError: nothing that fast fits.
     """
+    if target_fps is not None and not (math.isfinite(target_fps) and target_fps > 0):
+        raise BadInputError(
+            f"target_fps must be a finite number of images a second above 0, not {target_fps:g}; "
+            "leave it out for the fastest folding that fits"
+        )
     network, family = network_of(design), family_of(part)
     additions = sum(stage.kind == "add" for stage in network.stages)
     budget = Budget.of(part.budget, RESERVE + ADDITION.times(additions))

@@ -116,16 +116,18 @@ def run_images(
         seed: of the stalls.
 
     Raises:
-        BadInputError: images of another shape.
+        BadInputError: images of another shape, or none.
         OutputsDifferError: it got stuck.
         ToolError: the simulation failed, or took many times the clocks that the plan predicts.
     """
     plan = accelerator.plan
-    if images.dtype != np.uint8 or images.shape[1:] != plan.network.pixels.shape or len(images) < 1:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != plan.network.pixels.shape:
         raise BadInputError(
             f"images must be uint8, N x {' x '.join(map(str, plan.network.pixels.shape))}, "
             f"not {images.dtype}, {' x '.join(map(str, images.shape))}; resize them"
         )
+    if not len(images):
+        raise BadInputError("a simulation needs at least one image, not none; give more images")
     bits = np.unpackbits(images.reshape(-1, 1), axis=1, bitorder="little")
     rare = max(1, min(p_valid, p_ready))
     predicted = _clocks(plan, len(images)) * 1000 // rare
