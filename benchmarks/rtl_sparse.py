@@ -19,8 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rtl_common import one_line
+
+from sqz_hw.errors import BadInputError
 
 BISECTIONS = 6
+SLOWER = 8
+"""Times the interval of the sparse network, at most."""
 
 
 def lanes_of(solution: Any) -> int:
@@ -28,18 +33,30 @@ def lanes_of(solution: Any) -> int:
 
 
 def fastest_dense(network: Any, lanes: int, interval: float, family: str) -> Any:
-    """The dense solution with the shortest interval and at most so many lanes."""
+    """The dense solution with the shortest interval and at most so many lanes.
+
+    Raises:
+        BadInputError: none was found.
+    """
     from sqz_hw.rtl.fold import solve
 
     best = None
-    low, high = interval, 8 * interval
+    low, high = interval, SLOWER * interval
     for _ in range(BISECTIONS):
         middle = (low * high) ** 0.5
-        found = solve(network, middle, dense=True, family=family)
-        if lanes_of(found) <= lanes:
+        try:
+            found = solve(network, middle, dense=True, family=family)
+        except BadInputError:  # no folding of some stage is that fast
+            found = None
+        if found is not None and lanes_of(found) <= lanes:
             best, high = found, middle
         else:
             low = middle
+    if best is None:
+        raise BadInputError(
+            f"a comparison needs a dense folding with at most the {lanes} lanes of the sparse one, and none "
+            f"was found up to {SLOWER} times its interval; ask for another --target-fps"
+        )
     return best
 
 
@@ -55,7 +72,8 @@ def weight_tiles(plan: Any, dense: bool) -> float:
     return total
 
 
-def main() -> int:
+@one_line
+def main(argv: list[str] | None = None) -> int:
     from sqz_hw import zoo
     from sqz_hw.estimate.parts import resolve
     from sqz_hw.evaluate import design_of_model
@@ -72,14 +90,17 @@ def main() -> int:
     parser.add_argument("--target-fps", type=float, default=1500)
     parser.add_argument("--part", default="xc7z020")
     parser.add_argument("--frames", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    if options.frames < 1:
+        raise BadInputError(f"--frames: at least one image is needed, not {options.frames}; give 3 or more")
+    part = resolve(options.part)
     with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
         folder = Path(scratch)
         model = modelfile.load(zoo.find(options.model))
         design = design_of_model(model, folder / "hls")
-        sparse = accelerate(design, resolve(options.part), target_fps=options.target_fps)
+        sparse = accelerate(design, part, target_fps=options.target_fps)
         network = sparse.plan.network
-        family = family_of(resolve(options.part))
+        family = family_of(part)
         dense = fastest_dense(network, lanes_of(sparse.solution), sparse.solution.interval, family)
         images = np.random.default_rng(1).integers(0, 256, (options.frames, *network.pixels.shape), np.uint8)
         wanted = GoldenModel(design).run(images, keep=[network.result.name])[network.result.name]
