@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ def one_line(main: Main) -> Main:
 
     @functools.wraps(main)
     def guarded(argv: list[str] | None = None) -> int:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             return main(argv)
         except SqzError as error:

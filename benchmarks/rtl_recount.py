@@ -21,6 +21,7 @@ from rtl_common import AGAIN, Row, counts_of, one_line
 from rtl_sweep import Draw, core_files, plan_of, table
 
 from sqz_hw.errors import BadInputError
+from sqz_hw.rtl.cost import stage_cost
 from sqz_hw.rtl.plan import Memory, Plan
 
 Values = Mapping[str, Any]
@@ -80,6 +81,10 @@ def read_again(path: Path) -> tuple[Plan, str]:
     if len(families) > 1:
         raise BadInputError(f"{path} must be of one family, not of {' and '.join(families)}; split it")
     try:
+        for row in rows:
+            stage_cost(
+                row["module"], row["parameters"]
+            )  # without all parameters the defaults would be counted
         return plan_again(rows), families[0]
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise BadInputError(
