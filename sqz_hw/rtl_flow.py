@@ -43,10 +43,11 @@ from sqz_hw.report.content import (
 from sqz_hw.report.write import write
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
 from sqz_hw.rtl.bench import lint
+from sqz_hw.rtl.counts import Count, require_cache
 from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, run_images
-from sqz_hw.rtl.synthesis import Count, count_plan, require_cache, write_counts
+from sqz_hw.rtl.synthesis import count_plan, write_counts
 from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys, scratch_folder
 from sqz_hw.rtl_report import counted, estimated, memory, notes
 from sqz_hw.settings import BuildSettings

@@ -13,10 +13,11 @@ from sqz_hw.rtl.accelerator import Accelerated
 from sqz_hw.rtl.cost import SPREAD
 from sqz_hw.rtl.cost_core import window_depth
 from sqz_hw.rtl.cost_memory import bits_for
+from sqz_hw.rtl.counts import Count, total
 from sqz_hw.rtl.depth import network_levels
 from sqz_hw.rtl.plan import Plan
 from sqz_hw.rtl.simulate import Measured, lanes, useful_products
-from sqz_hw.rtl.synthesis import Count, total, yosys_name
+from sqz_hw.rtl.synthesis import yosys_name
 
 
 def estimated(accelerated: Accelerated) -> ResourceColumn:

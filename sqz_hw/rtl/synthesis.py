@@ -13,10 +13,9 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 from sqz_hw.errors import BadInputError, ToolError
 from sqz_hw.rtl.bench import Parameter, library_sources
 from sqz_hw.rtl.cost_tables import used_tables
-from sqz_hw.rtl.depth import Path as LutPath
+from sqz_hw.rtl.counts import Count, keep, kept, require_cache
 from sqz_hw.rtl.depth import paths_of
 from sqz_hw.rtl.families import FAMILIES
 from sqz_hw.rtl.plan import Instance, Memory, Plan
@@ -41,46 +40,6 @@ SHIFT_REGISTERS = ("SRL16", "SRL16E", "SRLC16", "SRLC16E", "SRLC32E")
 SCHEMA = 7
 TOGETHER = 10
 """Instances of one run: starting Yosys costs more than a small module; a stop loses no more than a run."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """What a module needs.
-
-    Attributes:
-        lut: logic, LUT RAM and shift registers together.
-        lut_ram, srl: of them, LUT RAM and shift registers.
-        unshared: as ``lut``, if no two small LUTs shared one (the estimate lets them wherever inputs allow).
-        small, medium: LUTs of one and two inputs, and of three and four: the former share with the latter.
-        ff, dsp: flip-flops, DSP slices.
-        bram18, bram36: block RAMs of 18 and of 36 kbit.
-        uram: UltraRAM blocks.
-        levels: LUTs on the longest path between registers (of a sum: the largest).
-        paths: the longest between ports and registers (of a sum: none).
-    """
-
-    lut: int = 0
-    lut_ram: int = 0
-    srl: int = 0
-    unshared: int = 0
-    small: int = 0
-    medium: int = 0
-    ff: int = 0
-    dsp: int = 0
-    bram18: int = 0
-    bram36: int = 0
-    uram: int = 0
-    levels: int = 0
-    paths: tuple[LutPath, ...] = field(default=(), repr=False)
-
-    def __add__(self, other: Count) -> Count:
-        added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        return Count(**{**added, "levels": max(self.levels, other.levels), "paths": ()})
-
-    @property
-    def tiles(self) -> float:
-        """Block RAM in tiles of 36 kbit."""
-        return self.bram36 + self.bram18 / 2
 
 
 def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]:
@@ -106,7 +65,7 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
         i.name: _key(i, used_memories(i.parameters, plan.memories), family, modules_within(i.module, texts))
         for i in plan.instances
     }
-    found = {key: _cached(cache / f"{key}.json") for key in keys.values()}
+    found = {key: kept(cache / f"{key}.json") for key in keys.values()}
     missing: dict[str, Instance] = {}
     for instance in plan.instances:
         if found[keys[instance.name]] is None:
@@ -128,7 +87,7 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
         for key, instance in some:
             found[key] = counts[instance.name]
             try:
-                _keep(counts[instance.name], cache / f"{key}.json")
+                keep(counts[instance.name], cache / f"{key}.json")
             except OSError as error:
                 unkept.append(
                     f"the count of {instance.name} must be kept in {cache / f'{key}.json'}, and cannot "
@@ -147,33 +106,6 @@ def count_plan(plan: Plan, cache: Path, family: str = "xc7") -> dict[str, Count]
     return {name: count for name, key in keys.items() if (count := found[key]) is not None}
 
 
-def require_cache(cache: Path) -> None:
-    """Make the cache's folder and write a file into it, before hours of work rely on that.
-
-    Raises:
-        BadInputError: it cannot be made or written.
-    """
-    probe = cache / f"{os.getpid()}.probe"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise BadInputError(
-            f"Yosys's counts must be kept in the folder {cache}, and it cannot be written "
-            f"({error.strerror}); move what is in the way, make room, or let HOME name another folder"
-        ) from error
-
-
-def _keep(count: Count, path: Path) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(asdict(count)))
-    try:
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _synthesise(
     yosys: Program, instances: list[Instance], plan: Plan, family: str, processes: Processes
 ) -> dict[str, Count]:
@@ -185,12 +117,12 @@ def _synthesise(
                 (folder / name).write_text("".join(f"{word:0{digits}x}\n" for word in words))
         (folder / "batch.sv").write_text(batch(instances, plan))
         shutil.copyfile(DSP48E2, folder / DSP48E2.name)
-        kept = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
+        apart = " ".join(sorted({f"*{instance.module}*" for instance in instances}))
         script = [
             f"read_verilog -sv -defer {' '.join(map(str, library_sources()))}",
             f"read_verilog -sv {folder / 'batch.sv'}",
             f"hierarchy -check -top {BATCH}",
-            f"setattr -mod -set keep_hierarchy 1 {kept}",
+            f"setattr -mod -set keep_hierarchy 1 {apart}",
             *mapping(family),
             "tee -q -o stat.json stat -json -tech xilinx",
             "write_json netlist.json",
@@ -210,42 +142,6 @@ def _synthesise(
             return counts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ToolError(f"Yosys must write its counts, not {error!r}; see {folder}") from error
-
-
-def _cached(path: Path) -> Count | None:
-    """An earlier result; what is none is removed."""
-    try:
-        if path.is_file():
-            return _checked(json.loads(path.read_text()))
-    except (OSError, ValueError, RecursionError):
-        pass
-    with suppress(OSError):  # what stays in the way is warned of when the new count is to be kept
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-    return None
-
-
-def _checked(known: object) -> Count:
-    """A count as ``asdict`` gives it.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    names = [f.name for f in fields(Count)]
-    if not isinstance(known, dict) or set(known) != set(names) or not isinstance(known["paths"], list):
-        raise ValueError(f"a count must have {', '.join(names)}")
-    paths = [LutPath(*one) for one in known["paths"] if isinstance(one, list) and len(one) == 3]
-    numbers = [known[name] for name in names if name != "paths"] + [path.levels for path in paths]
-    ports = [port for path in paths for port in (path.begin, path.end)]
-    if (
-        len(paths) != len(known["paths"])
-        or not all(type(number) is int and number >= 0 for number in numbers)
-        or not all(isinstance(port, str) for port in ports)
-    ):
-        raise ValueError("a count must be of whole numbers from 0 on, and of paths between ports")
-    return Count(**{**known, "paths": tuple(paths)})
 
 
 def count_rows(plan: Plan, counts: Mapping[str, Count], family: str = "xc7") -> list[dict[str, Any]]:
@@ -280,14 +176,6 @@ def used_memories(parameters: Mapping[str, Parameter], memories: Mapping[str, Me
         for name, memory in memories.items()
         if any(name == text or name[: -len(".00.mem")] == text for text in texts)
     }
-
-
-def total(counts: Iterable[Count]) -> Count:
-    """The sum."""
-    whole = Count()
-    for count in counts:
-        whole = whole + count
-    return whole
 
 
 def _read(about: Mapping[str, Any]) -> Count:

@@ -23,10 +23,11 @@ from sqz_hw.rtl.bench import library_sources
 from sqz_hw.rtl.cost_memory import choose_luts
 from sqz_hw.rtl.cost_products import product_cells
 from sqz_hw.rtl.cost_tables import table_luts
+from sqz_hw.rtl.counts import Count, total
 from sqz_hw.rtl.depth import REGISTERS, lut_levels, network_levels, paths_of
 from sqz_hw.rtl.depth import Path as LutPath
 from sqz_hw.rtl.plan import Instance, Link, Plan
-from sqz_hw.rtl.synthesis import Count, count_plan, modules_within, total
+from sqz_hw.rtl.synthesis import count_plan, modules_within
 from sqz_hw.rtl.tools import Program, find_yosys, run
 
 
