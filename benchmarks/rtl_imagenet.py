@@ -31,10 +31,11 @@ from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model
 from sqz_hw.rtl import bench
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
+from sqz_hw.rtl.counts import total
 from sqz_hw.rtl.families import family_of
 from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, lanes, run_images
-from sqz_hw.rtl.synthesis import count_plan, total, write_counts
+from sqz_hw.rtl.synthesis import count_plan, write_counts
 from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys
 from sqz_hw.rtl_flow import CACHE, STALLS
 from sqz_hw.verify.golden import GoldenModel
