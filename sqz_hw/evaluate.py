@@ -1,10 +1,9 @@
-"""Accuracy of one engine on a data set: float, QKeras, the golden model or C-simulation."""
+"""Accuracy of one engine on a data set: float, QKeras, the golden model, C-simulation or RTL in Verilator."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from sqz_hw.errors import BadInputError, ModelFileError
 from sqz_hw.model import modelfile
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model
+from sqz_hw.rtl.tools import scratch_folder
 from sqz_hw.verify.run import accuracy
 
 Scores = npt.NDArray[np.float64]
@@ -68,8 +68,8 @@ def evaluate(model_path: Path, data: Dataset, engine: str) -> Evaluation:
         raise BadInputError(f"the engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     if data.y is None:
         raise BadInputError(f"{data.source}: accuracy needs labels, and there are none; give data with y")
-    with tempfile.TemporaryDirectory(prefix="sqz_hw-") as scratch:
-        run = ENGINES[engine](model_path, Path(scratch))
+    with scratch_folder("sqz_hw-") as scratch:
+        run = ENGINES[engine](model_path, scratch)
         began = time.perf_counter()
         scores = run(data.x)
         seconds = time.perf_counter() - began
