@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sqz_hw import zoo
-from sqz_hw.assemble import accuracy_row, model_section
+from sqz_hw.assemble import model_section
 from sqz_hw.build_log import build_log, heard
 from sqz_hw.build_record import write_record
 from sqz_hw.decisions import Decisions
@@ -27,18 +27,16 @@ from sqz_hw.design import Design
 from sqz_hw.errors import BadInputError, DoesNotFitError, OutputsDifferError, SqzError, ToolError
 from sqz_hw.estimate.parts import Part, resolve
 from sqz_hw.estimate.resources import verdict
-from sqz_hw.flow import Built, Watch, float_scores, verification_images
+from sqz_hw.flow import Built, Watch, verification_images
 from sqz_hw.model import modelfile
 from sqz_hw.model.datasets import Dataset
 from sqz_hw.model.modelfile import Model
 from sqz_hw.report.content import (
-    Accuracy,
     LatencyColumn,
     LayerComparison,
     LayerCycles,
     PartSection,
     Report,
-    VerificationSection,
 )
 from sqz_hw.report.write import write
 from sqz_hw.rtl.accelerator import Accelerated, accelerate
@@ -49,7 +47,7 @@ from sqz_hw.rtl.generate import write_rtl
 from sqz_hw.rtl.simulate import Measured, compile_plan, run_images
 from sqz_hw.rtl.synthesis import count_plan, write_counts
 from sqz_hw.rtl.tools import find_compiler, find_verilator, find_yosys, scratch_folder
-from sqz_hw.rtl_report import counted, estimated, memory, notes
+from sqz_hw.rtl_report import Scores, counted, estimated, memory, notes, verification
 from sqz_hw.settings import BuildSettings
 from sqz_hw.verify.exactness import float64_layers
 from sqz_hw.workspace import partial_folder, place
@@ -61,7 +59,6 @@ STALLED = 5
 """Images that are simulated a second time, under random stalls."""
 STALLS = (400, 300)
 """Per mille of clocks in which pixels are offered and results taken, then."""
-Scores = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 
@@ -274,11 +271,14 @@ def _report(state: _State) -> None:
     state.report = Report(
         model=model_section(state.model),
         part=PartSection.of(state.part),
-        verification=_verification(state),
+        verification=verification(
+            state.model_path, state.data, state.scores, state.layers, state.settings.result, design
+        ),
         resources=tuple(resources),
         latency=(
             LatencyColumn(
-                "estimate", clock, "assumed", measured.latency, accelerated.solution.interval,
+                "estimate", clock, "assumed", round(accelerated.solution.latency),
+                accelerated.solution.interval,
                 _slowest(accelerated),
                 tuple(LayerCycles(name, cycles) for name, cycles in accelerated.solution.clocks.items()),
             ),
@@ -301,32 +301,6 @@ STEPS: tuple[tuple[str, Callable[[_State], None]], ...] = (
     ("count gates with Yosys", _count),
     ("write the report", _report),
 )
-
-
-def _verification(state: _State) -> VerificationSection:
-    floats = float_scores(state.model_path, state.data)
-    agreement = None
-    engines = dict(state.scores)
-    if floats is not None:
-        same = floats.argmax(axis=1) == _classes(engines["rtl"], state.settings.result)
-        agreement = round(float(100.0 * same.mean()), 4)
-        engines = {"float": floats, **engines}
-    measured: dict[str, Accuracy] | None = None
-    if state.data.y is not None and state.settings.result == "scores":
-        labels = state.data.y
-        measured = {name: accuracy_row(scores, labels) for name, scores in engines.items()}
-    return VerificationSection(
-        images=len(state.data), source=state.data.source, compared=("qkeras", "golden", "rtl"),
-        layers=state.layers,
-        bit_exact=all(layer.mismatches == 0 for layer in state.layers), float_agreement_top1=agreement,
-        accuracy=measured, float64_layers=float64_layers(_design(state)),
-    )  # fmt: skip
-
-
-def _classes(results: Scores, result: str) -> Scores:
-    """The class of each image, from its scores, or from the class itself where that is the result."""
-    flat = results.reshape(len(results), -1)
-    return flat[:, 0] if result == "argmax" else flat.argmax(axis=1).astype(np.float64)
 
 
 def _slowest(accelerated: Accelerated) -> str:

@@ -1,14 +1,28 @@
-"""What the report of a StreamRTL build says of its plan: columns of resources, memory, notes."""
+"""What the report of a StreamRTL build says: columns of resources, memory, verification, notes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from sqz_hw.assemble import accuracy_row
+from sqz_hw.design import Design
 from sqz_hw.estimate.layer_resources import LayerResources
 from sqz_hw.estimate.parts import Part
 from sqz_hw.estimate.ranges import ZERO, Range
-from sqz_hw.report.content import MemorySection, ResourceColumn
+from sqz_hw.flow import float_scores
+from sqz_hw.model.datasets import Dataset
+from sqz_hw.report.content import (
+    Accuracy,
+    LayerComparison,
+    MemorySection,
+    ResourceColumn,
+    VerificationSection,
+)
 from sqz_hw.rtl.accelerator import Accelerated
 from sqz_hw.rtl.cost import SPREAD
 from sqz_hw.rtl.cost_core import window_depth
@@ -18,6 +32,9 @@ from sqz_hw.rtl.depth import network_levels
 from sqz_hw.rtl.plan import Plan
 from sqz_hw.rtl.simulate import Measured, lanes, useful_products
 from sqz_hw.rtl.synthesis import yosys_name
+from sqz_hw.verify.exactness import float64_layers
+
+Scores = npt.NDArray[np.float64]
 
 
 def estimated(accelerated: Accelerated) -> ResourceColumn:
@@ -77,6 +94,47 @@ def memory(plan: Plan, part: Part) -> MemorySection:
         elif instance.module == "sqz_reblock":
             queues += v["SLOTS"] * v["C"] * v["B"] * max(v["PIN"], v["POUT"])
     return MemorySection("estimate", weights, lines, queues, part.memory_bits)
+
+
+def verification(
+    model_path: Path,
+    data: Dataset,
+    scores: Mapping[str, Scores],
+    layers: tuple[LayerComparison, ...],
+    result: str,
+    design: Design,
+) -> VerificationSection:
+    """What was compared, and the engines' accuracy.
+
+    Args:
+        model_path, data: the model's file, the images.
+        scores: images x classes, by engine; images x 1 if the class itself is the result.
+        layers: compared, tensor by tensor.
+        result: ``scores`` or ``argmax``.
+        design: the hardware.
+    """
+    floats = float_scores(model_path, data)
+    agreement = None
+    engines = dict(scores)
+    if floats is not None:
+        same = floats.argmax(axis=1) == classes_of(engines["rtl"], result)
+        agreement = round(float(100.0 * same.mean()), 4)
+        engines = {"float": floats, **engines}
+    measured: dict[str, Accuracy] | None = None
+    if data.y is not None and result == "scores":
+        labels = data.y
+        measured = {name: accuracy_row(found, labels) for name, found in engines.items()}
+    return VerificationSection(
+        images=len(data), source=data.source, compared=("qkeras", "golden", "rtl"), layers=layers,
+        bit_exact=all(layer.mismatches == 0 for layer in layers), float_agreement_top1=agreement,
+        accuracy=measured, float64_layers=float64_layers(design),
+    )  # fmt: skip
+
+
+def classes_of(results: Scores, result: str) -> Scores:
+    """The class of each image, from its scores, or from the class itself where that is the result."""
+    flat = results.reshape(len(results), -1)
+    return flat[:, 0] if result == "argmax" else flat.argmax(axis=1).astype(np.float64)
 
 
 def notes(
