@@ -297,8 +297,15 @@ SWEEPS: Mapping[int, Mapping[str, int]] = {
         "first": 8,
         "narrow": 8,
     },
+    10: {
+        **dict(zip(BUFFERS, (8, 8, 8, 8, 8, 0, 0), strict=False)),
+        "sqz_sparse_core": 20,
+        "squeeze": 20,
+        "first": 12,
+        "narrow": 12,
+    },
 }
-"""By seed: how many of each of ``DRAWS``. All but 7 and 9, a test of it, are in the package's fit."""
+"""By seed: how many of each of ``DRAWS``. All but 7, 9 and 10, a test of it, are in the package's fit."""
 
 
 def sweep(seed: int) -> Plan:

@@ -292,7 +292,7 @@ def test_foldings_that_this_model_chose(name: str) -> None:
         assert all(rtl_cost.built(row)[what] == row[what] for row in rows), what
 
 
-@pytest.mark.parametrize(("seed", "modules"), [(7, 80), (9, 50)])
+@pytest.mark.parametrize(("seed", "modules"), [(7, 80), (9, 50), (10, 90)])
 def test_modules_drawn_after_the_fit(seed: int, modules: int) -> None:
     rows = rtl_cost.not_fitted(rtl_cost.read(BENCHMARKS / f"rtl_counts_sweep{seed}.json"))
     assert len(rows) > modules
