@@ -6,7 +6,6 @@ import functools
 import json
 import math
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 from sqz_hw.cli.main import NO_ROOM
 from sqz_hw.errors import BadInputError, SqzError
 from sqz_hw.rtl.families import FAMILIES
-from sqz_hw.workspace import partial_folder
+from sqz_hw.workspace import exchange, partial_folder
 
 Row = Mapping[str, Any]
 Main = Callable[[list[str] | None], int]
@@ -157,18 +156,7 @@ class Results:
             BadInputError: the target holds something else by now, or cannot be written.
         """
         target = self.refused()
-        aside = partial.with_name(f"{partial.name}-earlier")
-        try:
-            if target.exists():
-                target.rename(aside)
-            partial.rename(target)
-        except OSError as error:
-            if aside.exists() and not target.exists():
-                aside.rename(target)
-            raise BadInputError(
-                f"the output folder {target} cannot be written ({error.strerror}); choose another --output"
-            ) from error
-        shutil.rmtree(aside, ignore_errors=True)
+        exchange(partial, target, partial.with_name(f"{partial.name}-earlier"))
 
     def refused(self) -> Path:
         """The target itself, unless it must not be replaced."""

@@ -122,28 +122,22 @@ def sparse_core(draw: Draw) -> Drawn:
     width, channels, bits = (one_of(draw, some) for some in ([8, 14, 16, 28], [16, 24, 48, 64], [4, 6, 8]))
     pixels = one_of(draw, [p for p in (2, 4, 7, 8, 14, 16) if width % p == 0])
     less = divisors(pixels) if taps == 9 else [*divisors(pixels), 2 * pixels]
-    lanes = one_of(draw, [0, 1, 2]) if pixels % 2 == 0 else one_of(draw, [0, 2])
+    kind = one_of(draw, [0, 1, 2]) if pixels % 2 == 0 else one_of(draw, [0, 2])
     gap, code = (3, 6) if shared else (4, 5)
     value = code + one_of(draw, [0, 1, 2])
     rows = one_of(draw, [16, 32, 64, 128])
     singles = one_of(draw, [0, rows // 2]) if taps == 9 else 0
     last, segments = one_of(draw, [40, 150, 400, 900]), one_of(draw, [0, 1, 2, 4])
     sums, bias = one_of(draw, [16, 18, 20]), one_of(draw, [8, 10, 12])
-    pin = one_of(draw, less)
-    slots = 2 if taps == 1 else 2 * (width // pixels + 1) + 2 if pixels < width else 4
-    parameters: dict[str, int | str] = {
-        "W": width, "H": width, "C": channels, "TAPS": taps, "SIDE": 3 if taps == 9 else 1, "EDGE": 1,
-        "WIDTH": width, "COLUMNS": max(1, width // pixels), "ROWS_OUT": width, "TAIL": max(1, pixels // pin),
-        "ROWS1": singles, "ROWS": rows, "P": pixels, "PIN": pin, "Q": one_of(draw, divisors(pixels)[:2]),
-        "SLOTS": slots, "BLOCK_RAM": one_of(draw, [0, 1]) if taps == 1 else 0, "B": bits,
-        "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": one_of(draw, [0, 1]),
-        "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0 if shared else value - code,
-        "SHIFT3": 0, "SHARED": shared, "PACK": int(lanes == 1), "SPLIT": 24 - bits, "LUTS": int(lanes == 2),
-        "MAGNITUDE": value - 1,
-        "SUM": sums, "UP": 0, "BIAS": bias, "TOTAL": sums + 1, "DROP": one_of(draw, [5, 6, 7]), "ROUNDING": 2,
-        "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+    sizes = {
+        "W": width, "C": channels, "TAPS": taps, "ROWS1": singles, "ROWS": rows, "P": pixels,
+        "PIN": one_of(draw, less), "Q": one_of(draw, divisors(pixels)[:2]),
+        "BLOCK_RAM": one_of(draw, [0, 1]) if taps == 1 else 0, "B": bits,
+        "ENTRIES": segments * SEGMENT + last, "LUT_LAST": one_of(draw, [0, 1]), "GAP_BITS": gap,
+        "CODE_BITS": code, "VALUE": value, "SHARED": shared, "SUM": sums, "BIAS": bias, "TOTAL": sums + 1,
+        "DROP": one_of(draw, [5, 6, 7]),
     }  # fmt: skip
-    return Drawn(parameters, {"in": (pin * bits,), "out": (pixels * bits,)}, core_files(draw, parameters))
+    return core(draw, kind, sizes)
 
 
 def squeeze_core(draw: Draw) -> Drawn:
@@ -158,20 +152,15 @@ def squeeze_core(draw: Draw) -> Drawn:
     last, segments = one_of(draw, [60, 200, 700, 1500]), one_of(draw, [0, 1, 2, 4])
     in_luts = one_of(draw, [0, 0, 1])
     sums, bias = int(draw.integers(15, 23)), int(draw.integers(6, 14))
-    pin = one_of(draw, [lanes, lanes, *divisors(lanes)[-2:], 2 * lanes])
-    parameters: dict[str, int | str] = {
-        "W": 2 * lanes, "H": 2 * lanes, "C": channels, "TAPS": 1, "SIDE": 1, "EDGE": 1, "WIDTH": 2 * lanes,
-        "COLUMNS": 2, "ROWS_OUT": 2 * lanes, "TAIL": max(1, lanes // pin), "ROWS1": 0, "ROWS": rows,
-        "P": lanes, "PIN": pin, "Q": units, "SLOTS": 2,
-        "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1,
-        "B": bits, "ENTRIES": segments * SEGMENT + last, "SEGMENT": SEGMENT, "LUT_LAST": in_luts,
-        "GAP_BITS": gap, "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared,
-        "PACK": int(kind == 1), "SPLIT": 24 - bits, "LUTS": int(kind == 2), "MAGNITUDE": value - 1,
-        "SUM": sums, "UP": 0,
-        "BIAS": bias, "TOTAL": sums + one_of(draw, [0, 0, 1]), "DROP": one_of(draw, [5, 6, 7, 8]),
-        "ROUNDING": 2, "OUT": bits, "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+    sizes = {
+        "W": 2 * lanes, "C": channels, "TAPS": 1, "ROWS": rows, "P": lanes,
+        "PIN": one_of(draw, [lanes, lanes, *divisors(lanes)[-2:], 2 * lanes]), "Q": units,
+        "BLOCK_RAM": one_of(draw, [0, 1, 1, 1]) if channels < 256 else 1, "B": bits,
+        "ENTRIES": segments * SEGMENT + last, "LUT_LAST": in_luts, "GAP_BITS": gap, "CODE_BITS": code,
+        "VALUE": value, "SHARED": shared, "SUM": sums, "BIAS": bias, "TOTAL": sums + one_of(draw, [0, 0, 1]),
+        "DROP": one_of(draw, [5, 6, 7, 8]),
     }  # fmt: skip
-    return Drawn(parameters, {"in": (pin * bits,), "out": (lanes * bits,)}, core_files(draw, parameters))
+    return core(draw, kind, sizes)
 
 
 def first_core(draw: Draw) -> Drawn:
@@ -181,12 +170,13 @@ def first_core(draw: Draw) -> Drawn:
     shared, kind = one_of(draw, [0, 0, 1]), one_of(draw, [0, 1, 2] if pixels % 2 == 0 else [0, 2])
     code = one_of(draw, [5, 6, 8])
     sums, bias, bits = int(draw.integers(14, 21)), int(draw.integers(8, 15)), one_of(draw, [4, 6, 8])
-    parameters = _core(
-        draw, width=width, channels=channels, taps=9, pixels=pixels, pin=1, bits=8, out=bits, shared=shared,
-        kind=kind, gap=1 if channels == 3 else 2, code=code, sums=sums, bias=bias,
-        entries=one_of(draw, [40, 150, 400, 900]), rows=one_of(draw, [8, 16, 32, 64, 96]),
-    )  # fmt: skip
-    return Drawn(parameters, {"in": (8,), "out": (pixels * bits,)}, core_files(draw, parameters))
+    entries, rows = one_of(draw, [40, 150, 400, 900]), one_of(draw, [8, 16, 32, 64, 96])
+    sizes = {
+        "W": width, "C": channels, "TAPS": 9, "ROWS": rows, "P": pixels, "PIN": 1, "B": 8, "OUT": bits,
+        "ENTRIES": entries, "GAP_BITS": 1 if channels == 3 else 2, "CODE_BITS": code, "SHARED": shared,
+        "SUM": sums, "BIAS": bias, **_varied(draw, code, shared, pixels, [0], sums),
+    }  # fmt: skip
+    return core(draw, kind, sizes)
 
 
 def narrow_core(draw: Draw) -> Drawn:
@@ -196,51 +186,47 @@ def narrow_core(draw: Draw) -> Drawn:
     gap, code = (3, 6) if shared else (4, 5)
     sums, bias, bits = int(draw.integers(14, 23)), int(draw.integers(8, 15)), one_of(draw, [4, 6, 8])
     channels = one_of(draw, [16, 48, 64, 192, 256])
-    parameters = _core(
-        draw, width=pixels * times, channels=channels, taps=1, pixels=pixels, pin=pixels * times, bits=bits,
-        out=bits, shared=shared, kind=kind, gap=gap, code=code, sums=sums, bias=bias,
-        entries=one_of(draw, [60, 400, 1800, 5000]), rows=one_of(draw, [10, 16, 32, 64, 100]),
-    )  # fmt: skip
-    return Drawn(
-        parameters, {"in": (pixels * times * bits,), "out": (pixels * bits,)}, core_files(draw, parameters)
-    )
-
-
-def _core(
-    draw: Draw,
-    *,
-    width: int,
-    channels: int,
-    taps: int,
-    pixels: int,
-    pin: int,
-    bits: int,
-    out: int,
-    shared: int,
-    kind: int,
-    gap: int,
-    code: int,
-    sums: int,
-    bias: int,
-    entries: int,
-    rows: int,
-) -> dict[str, int | str]:
-    """A core's parameters from those that are drawn; lanes of a kind: 0 one a DSP slice, 1 two, 2 in LUTs."""
-    value = code + (one_of(draw, [0, 1, 2]) if shared else 0)
-    slots = 2 if taps == 1 else 2 * (width // pixels + 1) + 2 if pixels < width else 4
-    return {
-        "W": width, "H": width, "C": channels, "TAPS": taps, "SIDE": 3 if taps == 9 else 1,
-        "EDGE": int(taps == 9), "WIDTH": width, "COLUMNS": max(1, width // pixels), "ROWS_OUT": width,
-        "TAIL": max(1, pixels // pin), "ROWS1": 0, "ROWS": rows, "P": pixels, "PIN": pin,
-        "Q": one_of(draw, divisors(pixels)[:2]), "SLOTS": slots,
-        "BLOCK_RAM": one_of(draw, [0, 1, 1]) if taps == 1 and channels < 256 else int(taps == 1), "B": bits,
-        "ENTRIES": entries, "SEGMENT": SEGMENT, "LUT_LAST": one_of(draw, [0, 0, 1]), "GAP_BITS": gap,
-        "CODE_BITS": code, "VALUE": value, "SHIFT1": 0, "SHIFT3": 0, "SHARED": shared, "PACK": int(kind == 1),
-        "SPLIT": 24 - bits, "LUTS": int(kind == 2), "MAGNITUDE": value - 1, "SUM": sums,
-        "UP": one_of(draw, [0, 0, 1]), "BIAS": bias, "TOTAL": sums + 1 + one_of(draw, [0, 1]),
-        "DROP": one_of(draw, [4, 6, 8, 10]), "ROUNDING": 2, "OUT": out, "OUT_SIGNED": 0, "SATURATE": 1,
-        "QUEUE": 16,
+    entries, rows = one_of(draw, [60, 400, 1800, 5000]), one_of(draw, [10, 16, 32, 64, 100])
+    in_block_ram = [0, 1, 1] if channels < 256 else [1]
+    sizes = {
+        "W": pixels * times, "C": channels, "TAPS": 1, "EDGE": 0, "ROWS": rows, "P": pixels,
+        "PIN": pixels * times, "B": bits, "ENTRIES": entries, "GAP_BITS": gap, "CODE_BITS": code,
+        "SHARED": shared, "SUM": sums, "BIAS": bias,
+        **_varied(draw, code, shared, pixels, in_block_ram, sums),
     }  # fmt: skip
+    return core(draw, kind, sizes)
+
+
+def _varied(
+    draw: Draw, code: int, shared: int, pixels: int, in_block_ram: Sequence[int], sums: int
+) -> dict[str, int]:
+    """What first and narrow cores draw alike."""
+    return {
+        "VALUE": code + (one_of(draw, [0, 1, 2]) if shared else 0),
+        "Q": one_of(draw, divisors(pixels)[:2]),
+        "BLOCK_RAM": one_of(draw, in_block_ram) if len(in_block_ram) > 1 else in_block_ram[0],
+        "LUT_LAST": one_of(draw, [0, 0, 1]),
+        "UP": one_of(draw, [0, 0, 1]),
+        "TOTAL": sums + 1 + one_of(draw, [0, 1]),
+        "DROP": one_of(draw, [4, 6, 8, 10]),
+    }
+
+
+def core(draw: Draw, kind: int, sizes: Mapping[str, int]) -> Drawn:
+    """A core, with what follows from its sizes; lanes of a kind: 0 one a DSP slice, 1 two, 2 in LUTs."""
+    v = {"EDGE": 1, "ROWS1": 0, "UP": 0, "OUT": sizes["B"], **sizes}
+    width, pixels, pin = v["W"], v["P"], v["PIN"]
+    window_slots = 2 * (width // pixels + 1) + 2 if pixels < width else 4
+    parameters: dict[str, int | str] = {
+        **v, "H": width, "SIDE": 3 if v["TAPS"] == 9 else 1, "WIDTH": width,
+        "COLUMNS": max(1, width // pixels), "ROWS_OUT": width, "TAIL": max(1, pixels // pin),
+        "SLOTS": 2 if v["TAPS"] == 1 else window_slots, "SEGMENT": SEGMENT,
+        "SHIFT1": 0 if v["SHARED"] else v["VALUE"] - v["CODE_BITS"], "SHIFT3": 0, "PACK": int(kind == 1),
+        "SPLIT": 24 - v["B"], "LUTS": int(kind == 2), "MAGNITUDE": v["VALUE"] - 1, "ROUNDING": 2,
+        "OUT_SIGNED": 0, "SATURATE": 1, "QUEUE": 16,
+    }  # fmt: skip
+    ports = {"in": (pin * v["B"],), "out": (pixels * v["OUT"],)}
+    return Drawn(parameters, ports, core_files(draw, parameters))
 
 
 def core_files(draw: Draw, parameters: Mapping[str, Any]) -> dict[str, Memory]:

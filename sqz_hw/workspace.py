@@ -26,17 +26,14 @@ def partial_folder(target: Path) -> Iterator[Path]:
     Raises:
         BadInputError: the folder cannot be made, or ``target`` is something else than a build.
     """
-    try:
+    with _written(target):
         target = _resolved(target)
+    with _written(target):
         _refuse_foreign(target)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         partial.mkdir()
-    except OSError as error:
-        raise BadInputError(
-            f"the output folder {target} cannot be written ({error.strerror}); choose another --output"
-        ) from error
     try:
         yield partial
     finally:
@@ -50,19 +47,38 @@ def place(partial: Path, target: Path) -> None:
         BadInputError: the place cannot be written.
     """
     target = _resolved(target)
-    aside = _aside(target)
-    try:
+    with _written(target):
         _refuse_foreign(target)  # it may have been filled since the work began
-        if target.exists():
-            target.rename(aside)
-        partial.rename(target)
+    exchange(partial, target, _aside(target))
+
+
+def exchange(partial: Path, target: Path, aside: Path) -> None:
+    """Move a folder to its place; what is there is moved aside, and removed once that went well.
+
+    Raises:
+        BadInputError: the place cannot be written; what was there is there again.
+    """
+    with _written(target):
+        try:
+            if target.exists():
+                target.rename(aside)
+            partial.rename(target)
+        except OSError:
+            if aside.exists() and not target.exists():
+                aside.rename(target)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """An output folder that cannot be written is the user's to mend."""
+    try:
+        yield
     except OSError as error:
-        if aside.exists() and not target.exists():
-            aside.rename(target)
         raise BadInputError(
             f"the output folder {target} cannot be written ({error.strerror}); choose another --output"
         ) from error
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _resolved(target: Path) -> Path:
