@@ -25,8 +25,7 @@ from sqz_hw.report.content import (
 )
 from sqz_hw.rtl.accelerator import Accelerated
 from sqz_hw.rtl.cost import SPREAD
-from sqz_hw.rtl.cost_core import window_depth
-from sqz_hw.rtl.cost_memory import bits_for
+from sqz_hw.rtl.cost_core import block_depth, window_depth
 from sqz_hw.rtl.counts import Count, total
 from sqz_hw.rtl.depth import network_levels
 from sqz_hw.rtl.plan import Plan
@@ -82,7 +81,7 @@ def memory(plan: Plan, part: Part) -> MemorySection:
             if v["TAPS"] > 1:
                 lines += window_depth(v)[0] * v["B"] * v["P"]
             else:
-                lines += (v["SLOTS"] << bits_for(v["C"])) * v["B"] * max(v["P"], v["PIN"])
+                lines += block_depth(v) * v["B"] * max(v["P"], v["PIN"])
             queues += v["QUEUE"] * v["P"] * v["OUT"]
         elif instance.module == "sqz_max_pool":
             lines += v["W"] * v["C"] * v["B"]

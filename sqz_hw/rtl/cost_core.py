@@ -15,9 +15,29 @@ from sqz_hw.rtl.cost_memory import (
 )
 
 
+def block_depth(v: Values) -> int:
+    """Words of an input buffer whose blocks each begin at a power of two."""
+    return v["SLOTS"] << bits_for(v["C"])
+
+
+def entry_bits(v: Values) -> int:
+    """Bits of an entry."""
+    return v["GAP_BITS"] + v["CODE_BITS"]
+
+
+def segments(v: Values) -> int:
+    """Memories that the entries are cut into."""
+    return -(-v["ENTRIES"] // v["SEGMENT"])
+
+
+def counter_bits(v: Values) -> float:
+    """Bits of an entry's number and of two channels."""
+    return float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"]))
+
+
 def window_depth(v: Values) -> tuple[int, bool]:
     """Words of a window buffer's banks; whether its blocks follow each other without gaps."""
-    deep, tight = v["SLOTS"] << bits_for(v["C"]), v["SLOTS"] * v["C"]
+    deep, tight = block_depth(v), v["SLOTS"] * v["C"]
     packed = -(-tight // 64) < -(-deep // 64)
     return (tight, True) if packed else (deep, False)
 
@@ -32,15 +52,14 @@ def core_memory(v: Values) -> tuple[int, float]:
     if v["TAPS"] > 1:
         memory = lanes * lut_ram(window_depth(v)[0], v["B"], family)
     elif v["BLOCK_RAM"]:
-        deep = v["SLOTS"] << bits_for(v["C"])
         groups = max(1, lanes // v["PIN"])
         bits = max(lanes, v["PIN"]) * v["B"] // groups
         memory = 0
-        tiles += groups * block_ram(deep, bits)
+        tiles += groups * block_ram(block_depth(v), bits)
     else:
         groups = max(1, lanes // v["PIN"])
         bits = max(lanes, v["PIN"]) * v["B"] // groups
-        memory = groups * lut_ram(v["SLOTS"] << bits_for(v["C"]), bits, family)
+        memory = groups * lut_ram(block_depth(v), bits, family)
     return memory + lut_ram(v["QUEUE"], lanes * v["OUT"], family), tiles
 
 
@@ -68,7 +87,6 @@ def core_ff(v: Values) -> Features:
         deep, _ = window_depth(v)
         found, _ = window_banks(v["W"], v["P"], v.get("SIDE", 3), v.get("EDGE", 1))
         addresses = found * bits_for(deep)
-    segments = -(-v["ENTRIES"] // v["SEGMENT"])
     return {
         "one": 1.0,
         "window": float(window),
@@ -80,9 +98,9 @@ def core_ff(v: Values) -> Features:
         "sums": float(v["P"] * v["SUM"]),
         "requantise": float(v["Q"] * v["TOTAL"]),
         "out": float(v["P"] * v["OUT"]),
-        "counters": float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"])),
+        "counters": counter_bits(v),
         "weights": float(v["VALUE"]),
-        "entries": float(v["GAP_BITS"] + v["CODE_BITS"]) if segments > 1 and v.get("LUT_LAST") else 0.0,
+        "entries": float(entry_bits(v)) if segments(v) > 1 and v.get("LUT_LAST") else 0.0,
         "products": float(v["P"] * (v["B"] + v["MAGNITUDE"])) if v["LUTS"] else 0.0,
         "totals": float(v["P"] * v["SUM"]) if v["LUTS"] else 0.0,
     }

@@ -6,7 +6,14 @@ two small ones share one: so they are counted apart (``cost.shared``). Small one
 
 from __future__ import annotations
 
-from sqz_hw.rtl.cost_core import window_banks, window_depth
+from sqz_hw.rtl.cost_core import (
+    block_depth,
+    counter_bits,
+    entry_bits,
+    segments,
+    window_banks,
+    window_depth,
+)
 from sqz_hw.rtl.cost_memory import (
     ULTRASCALE,
     Features,
@@ -25,22 +32,12 @@ from sqz_hw.rtl.cost_tables import table_feature
 
 _PARTS = (
     "rotate", "rotate_more", "choose2", "choose4", "choose", "write", "read2", "read4", "read",
-    "deep", "addresses", "packed", "slots",
+    "deep", "addresses", "slots",
 )  # fmt: skip
 """Of the input side."""
-_WITH_MEDIUM = (
-    "window",
-    "choose2",
-    "choose",
-    "write",
-    "read2",
-    "read",
-    "deep",
-    "slots",
-    "addresses",
-    "packed",
-)
-"""Those that have medium LUTs."""
+_WITH_SMALL = ("window", "packed", "slots", "write")
+_WITH_MEDIUM = ("window", "choose2", "choose", "write", "read2", "read", "deep", "slots")
+"""Those that have small and medium LUTs."""
 
 
 def core_small(v: Values) -> Features:
@@ -56,9 +53,9 @@ def core_small(v: Values) -> Features:
         "core": 1.0,
         "requantise": float(v["Q"] * v["TOTAL"]),
         "products": products,
-        "counters": _counters(v),
+        "counters": counter_bits(v),
         "channels": _channels(v),
-        **{part: side[part] for part in ("window", "slots", "addresses", "packed", "write")},
+        **{part: side[part] for part in _WITH_SMALL},
     }
 
 
@@ -67,29 +64,31 @@ def core_medium(v: Values) -> Features:
     side = _side(v)
     return {
         "core": 1.0,
-        "counters": _counters(v),
+        "counters": counter_bits(v),
         "channels": _channels(v),
         "products": _medium_products(v),
         "saturate": float(v["Q"] * v["OUT"]),
         "joins": float(v["Q"] * _sum_bits(v) * choose_joins(v["P"] // v["Q"])),
-        "segments": float(_width(v) * choose_joins(_segments(v))),
+        "segments": float(entry_bits(v) * choose_joins(segments(v))),
         **{part: side[part] for part in _WITH_MEDIUM},
     }
 
 
 def core_lut(v: Values) -> Features:
     """LUTs of three inputs and more."""
+    side = _side(v)
     return {
         "core": 1.0,
-        **_side(v),
-        "counters": _counters(v),
+        "window": side["window"],
+        **{part: side[part] for part in _PARTS},
+        "counters": counter_bits(v),
         "channels": _channels(v),
         "drain": float(v["Q"] * _sum_bits(v) * choose_luts(v["P"] // v["Q"])),
         "requantisers": float(v["Q"]),
         "saturate": float(v["Q"] * v["OUT"]),
         "biases": table_feature(v, "BIAS_FILE", v["ROWS"], v["BIAS"]),
-        "segments": float(_width(v) * choose_luts(_segments(v))),
-        "entries": table_feature(v, "ENTRY_FILE", _last_words(v), _width(v)),
+        "segments": float(entry_bits(v) * choose_luts(segments(v))),
+        "entries": table_feature(v, "ENTRY_FILE", _last_words(v), entry_bits(v)),
         "weights": table_feature(v, "CODEBOOK_FILE", _shared_weights(v), v["VALUE"]),
         "products": _medium_products(v),
     }
@@ -111,21 +110,9 @@ def _sum_bits(v: Values) -> int:
     return v["SUM"] + v["PACK"]
 
 
-def _counters(v: Values) -> float:
-    return float(bits_for(v["ENTRIES"] + 1) + 2 * bits_for(v["C"]))
-
-
 def _channels(v: Values) -> float:
     """Bits of an entry's channel, where passing the last one takes more than to drop a bit."""
     return float(bits_for(v["C"])) if wraps_early(v["C"]) else 0.0
-
-
-def _width(v: Values) -> int:
-    return v["GAP_BITS"] + v["CODE_BITS"]
-
-
-def _segments(v: Values) -> int:
-    return -(-v["ENTRIES"] // v["SEGMENT"])
 
 
 def _last_words(v: Values) -> int:
@@ -141,7 +128,7 @@ def _shared_weights(v: Values) -> int:
 def _side(v: Values) -> Features:
     """Of the input side: the same features for a window and for a block."""
     found = _window(v) if v["TAPS"] > 1 else _block(v)
-    return {"window": float(v["TAPS"] > 1), **{part: found.get(part, 0.0) for part in _PARTS}}
+    return {"window": float(v["TAPS"] > 1), **{part: found.get(part, 0.0) for part in (*_PARTS, "packed")}}
 
 
 def _reads(rows: int, bits: int) -> Features:
@@ -173,7 +160,7 @@ def _block(v: Values) -> Features:
     """Of the input side of a 1x1 convolution."""
     lanes, subs = v["P"], max(1, v["P"] // v["PIN"])
     choose = max(1, v["PIN"] // lanes)
-    deep = v["SLOTS"] << bits_for(v["C"])
+    deep = block_depth(v)
     bits = max(lanes, v["PIN"]) * v["B"]
     if v["BLOCK_RAM"]:
         rows, reads = 1, {"deep": bits * tree_luts(block_ram_shape(deep, bits // subs)[1])}

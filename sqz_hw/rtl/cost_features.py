@@ -153,13 +153,9 @@ class Model(NamedTuple):
     medium: Counter | None = None
 
     def features(self, what: str) -> Counter:
-        """Those of ``lut``, ``ff``, ``small`` or ``medium``."""
-        found: Counter | None = getattr(self, what)
-        return _nothing if found is None else found
-
-
-def _nothing(v: Values) -> Features:
-    return {}
+        """Those of ``lut``, ``ff``, or, if the module has them, ``small`` or ``medium``."""
+        found: Counter = getattr(self, what)
+        return found
 
 
 MODULES: Mapping[str, Model] = {

@@ -93,21 +93,22 @@ def choose_luts(words: int) -> int:
     if words <= 4:
         return int(words > 1)
     groups, rest = -(-words // 4), words % 4
-    left = groups
-    while left > 4 and left % 4 == 1:  # goes up by itself
-        left = -(-left // 4)
-    return words // 4 + (rest == 3 or (rest == 2 and left % 4 != 2)) + choose_luts(groups)
+    return words // 4 + (rest == 3 or _pair_has_lut(words)) + choose_luts(groups)
 
 
 def choose_joins(words: int) -> int:
     """Of ``choose_luts``, LUTs of three inputs: choices between two words."""
     if words <= 4:
         return int(words == 2)
-    groups = -(-words // 4)
-    left = groups
+    return _pair_has_lut(words) + choose_joins(-(-words // 4))
+
+
+def _pair_has_lut(words: int) -> bool:
+    """Two words are left over, and the last choice does not take them in its LUT."""
+    left = -(-words // 4)
     while left > 4 and left % 4 == 1:  # goes up by itself
         left = -(-left // 4)
-    return int(words % 4 == 2 and left % 4 != 2) + choose_joins(groups)
+    return words % 4 == 2 and left % 4 != 2
 
 
 def wraps_early(count: int) -> bool:
